@@ -1,0 +1,1 @@
+"""The module beside its peers, measured: ``python -m benchmarks``."""

@@ -1,0 +1,38 @@
+"""Figures of the book: the only place that draws."""
+
+from .diagrams import draw_unet
+from .films import (
+    scrub_grid,
+    scrub_histograms,
+    scrub_images,
+    scrub_points,
+)
+from .page import show_source
+from .plots import (
+    plot_curves,
+    plot_histograms,
+    plot_maps,
+    plot_points,
+    plot_walkers,
+    show_images,
+)
+from .style import COLORS, use_style
+from .widgets import Scrubber
+
+__all__ = [
+    "COLORS",
+    "Scrubber",
+    "draw_unet",
+    "plot_curves",
+    "plot_histograms",
+    "plot_maps",
+    "plot_points",
+    "plot_walkers",
+    "scrub_grid",
+    "scrub_histograms",
+    "scrub_images",
+    "scrub_points",
+    "show_images",
+    "show_source",
+    "use_style",
+]

@@ -1,0 +1,132 @@
+"""The scrubbers of the book: an idea that moves, frame by frame."""
+
+from collections.abc import Iterator, Sequence
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from .plots import draw_histogram, draw_image, draw_points
+from .style import COLORS
+from .widgets import Scrubber
+
+
+def scrub_images(
+    rows: dict[str, Tensor],
+    labels: Sequence[str],
+    *,
+    alt: str,
+    caption: str,
+    **options,
+) -> Scrubber:
+    """Images side by side, one per named row, changing together.
+
+    rows: {name: (frames, 1, H, W)}    options: of Scrubber
+    """
+    frames = _image_frames(rows)
+    return Scrubber(frames, labels, alt=alt, caption=caption, **options)
+
+
+def _image_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
+    for images in zip(*rows.values(), strict=True):
+        figure, axes = plt.subplots(
+            1,
+            len(rows),
+            figsize=(2.2 * max(len(rows), 1.4), 2.4),
+            squeeze=False,
+        )
+        for ax, image, name in zip(axes[0], images, rows, strict=True):
+            draw_image(ax, image)
+            ax.set_title(name, fontsize=9, pad=4)
+        yield figure
+
+
+def scrub_histograms(
+    samples: Tensor,
+    grid: Tensor,
+    densities: Tensor,
+    labels: Sequence[str],
+    *,
+    alt: str,
+    caption: str,
+    **options,
+) -> Scrubber:
+    """A histogram of walkers running into its exact density.
+
+    samples: (frames, N)    grid: (G,)    densities: (frames, G)
+    """
+    frames = _histogram_frames(samples, grid, densities)
+    return Scrubber(frames, labels, alt=alt, caption=caption, **options)
+
+
+def _histogram_frames(
+    samples: Tensor, grid: Tensor, densities: Tensor
+) -> Iterator[Figure]:
+    top = 1.1 * float(densities.max())
+    for x, density in zip(samples, densities, strict=True):
+        figure, ax = plt.subplots(figsize=(4.8, 2.4))
+        draw_histogram(ax, x, grid, density)
+        ax.set(
+            xlim=(grid[0], grid[-1]),
+            ylim=(0, top),
+            xlabel="$x_t$",
+            ylabel="density",
+        )
+        ax.legend(loc="upper right")
+        yield figure
+
+
+def scrub_points(
+    points: Tensor,
+    labels: Sequence[str],
+    *,
+    alt: str,
+    caption: str,
+    limit: float = 3.5,
+    traced: int = 4,
+    **options,
+) -> Scrubber:
+    """A cloud of points dissolving; some of them leave a trace.
+
+    points: (frames, N, 2)
+    """
+    frames = _point_frames(points, limit, traced)
+    return Scrubber(frames, labels, alt=alt, caption=caption, **options)
+
+
+def _point_frames(
+    points: Tensor, limit: float, traced: int
+) -> Iterator[Figure]:
+    for i, x in enumerate(points):
+        figure, ax = plt.subplots(figsize=(3.4, 3.4))
+        draw_points(ax, x, limit)
+        trace = points[: i + 1, :traced]
+        ax.plot(*trace.permute(2, 0, 1), color=COLORS["truth"], lw=0.8)
+        ax.scatter(*x[:traced].T, s=16, color=COLORS["truth"], zorder=3)
+        yield figure
+
+
+def scrub_grid(
+    images: Tensor,
+    labels: Sequence[str],
+    *,
+    alt: str,
+    caption: str,
+    **options,
+) -> Scrubber:
+    """A row of images without names, changing together.
+
+    images: (frames, N, 1, H, W)
+    """
+    frames = _row_frames(images)
+    return Scrubber(frames, labels, alt=alt, caption=caption, **options)
+
+
+def _row_frames(images: Tensor) -> Iterator[Figure]:
+    for row in images:
+        figure, axes = plt.subplots(
+            1, len(row), figsize=(6.4, 6.4 / len(row)), squeeze=False
+        )
+        for ax, image in zip(axes[0], row, strict=True):
+            draw_image(ax, image)
+        yield figure

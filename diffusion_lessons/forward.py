@@ -1,0 +1,115 @@
+"""Adding noise: one step of the chain, and the jump to any step t."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from .schedule import NoiseSchedule
+
+
+class Gaussian(NamedTuple):
+    """N(mean, variance I): mean (B, …), variance (B, 1, …, 1)."""
+
+    mean: Tensor
+    variance: Tensor
+
+
+def q_step(
+    x_prev: Tensor, t: Tensor | int, noise: Tensor, schedule: NoiseSchedule
+) -> Tensor:
+    """One draw of q(x_t | x_{t-1}), eq. 2 of DDPM.
+
+    x_t = sqrt(1 - beta_t) x_{t-1} + sqrt(beta_t) noise
+
+    x_prev, noise: (B, …)    t: int or (B,) in 1..T    returns (B, …)
+    """
+    check_same_shape(x_prev=x_prev, noise=noise)
+    beta = schedule.betas
+    gains = torch.stack([(1 - beta).sqrt(), beta.sqrt()])
+    keep, spread = schedule.at(gains, t, x_prev, lowest=1)
+    return keep * x_prev + spread * noise
+
+
+def q_chain(
+    x0: Tensor,
+    schedule: NoiseSchedule,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """One draw of q(x_{1:T} | x_0), eq. 2 of DDPM: T steps, one by one.
+
+    x0: (B, …)    returns (T + 1, B, …) with x_0 first
+    """
+    chain = [x0]
+    for t in range(1, schedule.num_steps + 1):
+        noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
+        chain.append(q_step(chain[-1], t, noise.to(x0.device), schedule))
+    return torch.stack(chain)
+
+
+def chain_variance(
+    keep: Tensor, gain: Tensor, start: float = 1.0
+) -> Tensor:
+    """The variance of x_t when every step is x <- keep_t x + gain_t noise.
+
+    It obeys variance_t = keep_t² variance_{t-1} + gain_t².
+
+    keep, gain: (T,) for the steps 1..T    returns (T + 1,), *start* first
+    """
+    check_same_shape(keep=keep, gain=gain)
+    variance = [torch.tensor(start, dtype=keep.dtype)]
+    for k, g in zip(keep, gain, strict=True):
+        variance.append(k**2 * variance[-1] + g**2)
+    return torch.stack(variance)
+
+
+def q_sample(
+    x0: Tensor, t: Tensor | int, noise: Tensor, schedule: NoiseSchedule
+) -> Tensor:
+    """One draw of q(x_t | x_0), eq. 4 of DDPM: the jump.
+
+    x_t = sqrt(alphas_cumprod_t) x_0 + sqrt(1 - alphas_cumprod_t) noise
+
+    x0, noise: (B, …)    t: int or (B,) in 0..T    returns (B, …)
+    """
+    check_same_shape(x0=x0, noise=noise)
+    signal, sigma = schedule.signal_and_sigma(t, x0)
+    return (signal * x0).add_(sigma * noise)  # in place: a fresh tensor
+
+
+def q_posterior(
+    x0: Tensor, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
+) -> Gaussian:
+    """q(x_{t-1} | x_t, x_0), eq. 6-7 of DDPM: one step back, x_0 known.
+
+    x0, xt: (B, …)    t: int or (B,) in 1..T
+    Returns mean (B, …) and variance (B, 1, …, 1); at t = 1 the mean is
+    x_0 and the variance is exactly 0.
+    """
+    check_same_shape(x0=x0, xt=xt)
+    beta, alpha_bar = schedule.betas, schedule.alphas_cumprod
+    before = alpha_bar.roll(1)  # alpha_bar_{t-1}; entry 0 is never read
+    on_x0 = before.sqrt() * beta / (1 - alpha_bar)
+    on_xt = (1 - beta).sqrt() * (1 - before) / (1 - alpha_bar)
+    variance = (1 - before) / (1 - alpha_bar) * beta
+    parts = torch.stack([on_x0, on_xt, variance])
+    on_x0, on_xt, variance = schedule.at(parts, t, xt, lowest=1)
+    return Gaussian(on_x0 * x0 + on_xt * xt, variance)
+
+
+def mix(x0: Tensor, noise: Tensor, amount: Tensor | float) -> Tensor:
+    """The first guess at adding noise: (1 - amount) x_0 + amount noise.
+
+    x0, noise: (B, …)    amount: a number, or (B, 1, …, 1), in 0..1
+    """
+    check_same_shape(x0=x0, noise=noise)
+    return (1 - amount) * x0 + amount * noise
+
+
+def check_same_shape(**tensors: Tensor) -> None:
+    """Refuse tensors that would broadcast into something else."""
+    if len({x.shape for x in tensors.values()}) > 1:
+        got = " and ".join(
+            f"{k} {tuple(x.shape)}" for k, x in tensors.items()
+        )
+        raise ValueError(f"shapes must be equal; got {got}")

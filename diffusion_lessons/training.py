@@ -1,0 +1,293 @@
+"""The training loop: the loss, one state, and a generator of steps."""
+
+import os
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .batches import Batches
+from .forward import mix, q_sample
+from .prediction import target
+from .schedule import NoiseSchedule, check_steps
+
+Loss = Callable[..., Tensor]
+
+
+def diffusion_loss(
+    model: nn.Module,
+    x0: Tensor,
+    t: Tensor | int,
+    noise: Tensor,
+    schedule: NoiseSchedule,
+    *,
+    predicts: str = "eps",
+    label: Tensor | None = None,
+) -> Tensor:
+    """The simple loss of DDPM, eq. 14: || target - model(x_t, t) ||².
+
+    Noise x_0, let the model guess its target from the result, and take the
+    mean squared error; the target is the noise when predicts = "eps".
+
+    x0, noise: (B, …)    t: int or (B,) in 0..T    returns a scalar
+    """
+    xt = q_sample(x0, t, noise, schedule)
+    output = model(xt, t) if label is None else model(xt, t, label)
+    wanted = target(predicts, x0, noise, t, schedule)
+    if output.shape != wanted.shape:
+        raise ValueError(
+            f"the model must return shape {tuple(wanted.shape)}; "
+            f"got {tuple(output.shape)}"
+        )
+    return F.mse_loss(output, wanted)
+
+
+def clean_image_loss(
+    model: nn.Module,
+    x0: Tensor,
+    t: Tensor,
+    noise: Tensor,
+    schedule: NoiseSchedule,
+) -> Tensor:
+    """The first guess: mix in a share t/T of noise, predict the image.
+
+    x0, noise: (B, …)    t: (B,) in 1..T    returns a scalar
+    """
+    t_values = torch.arange(schedule.num_steps + 1, dtype=torch.float64)
+    amounts = t_values / schedule.num_steps
+    (amount,) = schedule.at(amounts[None], t, x0)
+    return F.mse_loss(model(mix(x0, noise, amount), t), x0)
+
+
+@dataclass
+class TrainState:
+    """All that a run needs to stop and go on bit for bit as before."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    lr_schedule: torch.optim.lr_scheduler.LRScheduler
+    batches: Batches
+    generator: torch.Generator  # draws t and the noise
+    num_steps: int  # the length of the whole run
+    step: int = 0  # steps done so far
+
+    _WITH_STATE = ("model", "optimizer", "lr_schedule", "batches")
+
+    def state_dict(self) -> dict:
+        """A copy, in tensors and plain numbers only, so safe to load."""
+        saved = {k: getattr(self, k).state_dict() for k in self._WITH_STATE}
+        saved["generator"] = self.generator.get_state()
+        saved |= {"num_steps": self.num_steps, "step": self.step}
+        return deepcopy(saved)  # the run goes on, this stays as it is
+
+    def load_state_dict(self, saved: dict) -> None:
+        """Become the run that *saved* was taken from."""
+        if saved["num_steps"] != self.num_steps:
+            raise ValueError(
+                f"this state belongs to a run of {saved['num_steps']} "
+                f"steps; got num_steps={self.num_steps}"
+            )
+        for name in self._WITH_STATE:
+            part = deepcopy(saved[name])  # AdamW would go on writing in it
+            getattr(self, name).load_state_dict(part)
+        self.generator.set_state(saved["generator"])
+        self.step = saved["step"]
+
+
+class Step(NamedTuple):
+    """What the loop shows after each step."""
+
+    step: int  # 1 for the first
+    loss: float
+    state: TrainState  # live: state.state_dict() is what to save
+
+
+def train(
+    model: nn.Module,
+    batches: Batches,
+    schedule: NoiseSchedule,
+    *,
+    num_steps: int = 1000,
+    lr: float = 1e-3,
+    seed: int = 0,
+    loss: Loss = diffusion_loss,
+    resume: dict | None = None,
+    progress: bool = False,
+) -> Iterator[Step]:
+    """Train *model*, Algorithm 1 of DDPM, and yield a Step after each step.
+
+    A generator: nothing runs until it is consumed, and breaking out of the
+    loop stops the training.
+
+    Args:
+        model: any (x_t, t) -> output of the shape of x_t.
+        batches: images (B, …), and labels or None.
+        schedule: each step draws t from 1..T for every image.
+        num_steps: the length of the whole run.
+        lr: AdamW's learning rate at the start; a cosine takes it to 0.
+        seed: of t and the noise, drawn on the CPU for any device.
+        loss: (model, x0, t, noise, schedule) -> scalar.
+        resume: what ``state.state_dict()`` returned; the run goes on.
+        progress: show a bar with the loss (terminal, Jupyter, Colab).
+    """
+    if not isinstance(batches, Batches):
+        raise TypeError(
+            "batches must be a Batches(images, labels, batch_size=…); "
+            f"got {type(batches).__name__}"
+        )
+    check_steps(num_steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
+    lr_schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
+        optimizer, num_steps
+    )
+    generator = torch.Generator().manual_seed(seed)
+    state = TrainState(
+        model, optimizer, lr_schedule, batches, generator, num_steps
+    )
+    if resume is not None:
+        state.load_state_dict(resume)
+    return _steps(state, schedule, loss, progress)
+
+
+def _steps(
+    state: TrainState, schedule: NoiseSchedule, loss: Loss, progress: bool
+) -> Iterator[Step]:
+    state.model.train()
+    with _bar(state, progress) as bar:
+        while state.step < state.num_steps:
+            value = take_step(state, schedule, loss)
+            bar.update()
+            bar.set_postfix(loss=f"{value:.4f}", refresh=False)
+            yield Step(state.step, value, state)
+
+
+def take_step(
+    state: TrainState, schedule: NoiseSchedule, loss: Loss
+) -> float:
+    """One step of Algorithm 1 of DDPM; returns the loss."""
+    x0, _ = next(state.batches)
+    t, noise = draw_t_and_noise(x0, schedule, state.generator)
+    device = device_of(state.model)
+    x0, t, noise = x0.to(device), t.to(device), noise.to(device)
+
+    value = loss(state.model, x0, t, noise, schedule)
+    state.optimizer.zero_grad()
+    value.backward()
+    state.optimizer.step()
+    state.lr_schedule.step()
+    state.step += 1
+    return value.item()
+
+
+def draw_t_and_noise(
+    x0: Tensor, schedule: NoiseSchedule, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """One t in 1..T, both ends included, and one noise for each image."""
+    last = schedule.num_steps
+    t = torch.randint(1, last + 1, (len(x0),), generator=generator)
+    noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
+    return t, noise
+
+
+def overfit_one_batch(
+    model: nn.Module,
+    x0: Tensor,
+    schedule: NoiseSchedule,
+    *,
+    num_steps: int = 300,
+    lr: float = 1e-3,
+    loss: Loss = diffusion_loss,
+    seed: int = 0,
+) -> list[float]:
+    """The first test of any training: learn one batch by heart.
+
+    One t and one noise for each image, drawn once and never again. A loss
+    that does not approach 0 points to a mistake in model, target or data.
+
+    x0: (B, …)    returns the num_steps losses
+    """
+    generator = torch.Generator().manual_seed(seed)
+    t, noise = draw_t_and_noise(x0, schedule, generator)
+    device = device_of(model)
+    x0, t, noise = x0.to(device), t.to(device), noise.to(device)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
+    losses = []
+    for _ in range(num_steps):
+        value = loss(model, x0, t, noise, schedule)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    return losses
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Where the parameters of *model* are; the CPU if it has none."""
+    return next(model.parameters(), torch.empty(0)).device
+
+
+def _bar(state: TrainState, progress: bool):
+    from tqdm.auto import tqdm
+
+    return tqdm(
+        total=state.num_steps,
+        initial=state.step,
+        disable=not progress,
+        desc="training",
+        unit="step",
+    )
+
+
+@torch.no_grad()
+def loss_by_t(
+    model: nn.Module,
+    x0: Tensor,
+    schedule: NoiseSchedule,
+    t_values: list[int],
+    *,
+    loss: Loss = diffusion_loss,
+    seed: int = 0,
+) -> Tensor:
+    """The loss at each t apart, (len(t_values),): one noise for all t.
+
+    x0: (N, …) images, preferably held out
+    """
+    generator = torch.Generator().manual_seed(seed)
+    noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
+    device = device_of(model)
+    x0, noise = x0.to(device), noise.to(device)
+    was_training = model.training
+    model.eval()
+    values = [
+        loss(
+            model,
+            x0,
+            torch.full((len(x0),), t, device=device),
+            noise,
+            schedule,
+        )
+        for t in t_values
+    ]
+    model.train(was_training)
+    return torch.stack(values).cpu()
+
+
+def save_checkpoint(path: str | os.PathLike, state: TrainState) -> None:
+    """Write *state* to *path*, whole or not at all."""
+    path = Path(path)
+    unfinished = path.with_name(path.name + ".unfinished")
+    try:
+        torch.save(state.state_dict(), unfinished)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: str | os.PathLike) -> dict:
+    """Read what save_checkpoint wrote, for ``train(…, resume=…)``."""
+    return torch.load(path, map_location="cpu", weights_only=True)

@@ -1,0 +1,125 @@
+"""BasicUNet, the smallest U-Net worth the name, and what it can see."""
+
+import torch
+from torch import Tensor, nn
+
+
+class BasicUNet(nn.Module):
+    """Three 5x5 convolutions down, three up, two added skips.
+
+    The network of the Hugging Face diffusion course, with its layer names,
+    so that its state dicts load; 309,057 parameters for one channel.
+
+    Args:
+        in_channels: of the image that goes in.
+        out_channels: of the image that comes out.
+        final_activation: pass the output through SiLU too, as the course
+            does; it then cannot fall below -0.2785. False: linear output.
+        skips: False cuts the two skip connections (for the ablation).
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        final_activation: bool = True,
+        skips: bool = True,
+    ):
+        super().__init__()
+        self.in_channels = in_channels
+        self.final_activation = final_activation
+        self.skips = skips
+        down = [(in_channels, 32), (32, 64), (64, 64)]
+        up = [(64, 64), (64, 32), (32, out_channels)]
+        self.down_layers = nn.ModuleList(_conv(*width) for width in down)
+        self.up_layers = nn.ModuleList(_conv(*width) for width in up)
+        self.act = nn.SiLU()
+        self.downscale = nn.MaxPool2d(2)
+        self.upscale = nn.Upsample(scale_factor=2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, in_channels, H, W) to (B, out_channels, H, W), 4 | H, W."""
+        self._check(x)
+        into, middle, bottom = self.down_layers
+        fine = self.act(into(x))  # (B, 32, H, W)
+        coarse = self.act(middle(self.downscale(fine)))  # (B, 64, H/2, W/2)
+        h = self.act(bottom(self.downscale(coarse)))  # (B, 64, H/4, W/4)
+        lowest, halfway, out = self.up_layers
+        h = self.act(lowest(h))  # (B, 64, H/4, W/4)
+        h = self.act(halfway(self._add(self.upscale(h), coarse)))
+        h = out(self._add(self.upscale(h), fine))  # (B, out, H, W)
+        return self.act(h) if self.final_activation else h
+
+    def _add(self, h: Tensor, skip: Tensor) -> Tensor:
+        return h + skip if self.skips else h
+
+    def _check(self, x: Tensor) -> None:
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"x must have shape (B, {self.in_channels}, H, W); "
+                f"got {tuple(x.shape)}"
+            )
+        if x.shape[2] % 4 or x.shape[3] % 4 or 0 in x.shape[2:]:
+            raise ValueError(
+                "height and width must be divisible by 4, because they are "
+                f"halved twice and doubled twice; got {tuple(x.shape[2:])}"
+            )
+
+
+def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, kernel_size=5, padding=2)
+
+
+class IgnoreTime(nn.Module):
+    """A network without t behind the (x, t) interface: t is thrown away."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """(B, …), (B,) to what the model makes of the first."""
+        return self.model(x)
+
+
+def count_parameters(model: nn.Module) -> int:
+    """The number of trainable numbers in *model*."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+@torch.no_grad()
+def layer_shapes(model: nn.Module, x: Tensor) -> list[tuple[str, tuple]]:
+    """(name, output shape) of every leaf layer, in the order they ran."""
+    shapes: list[tuple[str, tuple]] = []
+    hooks = [
+        layer.register_forward_hook(
+            lambda _, __, out, name=name: shapes.append(
+                (name, tuple(out.shape))
+            )
+        )
+        for name, layer in model.named_modules()
+        if not list(layer.children())
+    ]
+    try:
+        model(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return shapes
+
+
+def receptive_field(
+    model: nn.Module, size: int, draws: int = 32, seed: int = 0
+) -> Tensor:
+    """How much the output's middle pixel feels each input pixel.
+
+    The mean size of the gradient of that pixel over *draws* random images.
+    Max-pooling passes each gradient to one pixel in four, so one image
+    alone would show a part of the field.  Returns (size, size).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(draws, 1, size, size, generator=generator)
+    x.requires_grad_(True)
+    middle = model(x)[:, :, size // 2, size // 2].sum()
+    (gradient,) = torch.autograd.grad(middle, x)
+    return gradient.abs().mean((0, 1))

@@ -1,0 +1,103 @@
+"""Batches: shuffled, endless, and able to go on where they stopped."""
+
+from itertools import islice
+
+import pytest
+import torch
+
+from diffusion_lessons import Batches
+
+IMAGES = torch.arange(10.0).view(10, 1, 1, 1)
+LABELS = torch.arange(10) * 7
+
+
+def batches(**options):
+    return Batches(IMAGES, LABELS, **{"batch_size": 3} | options)
+
+
+def numbers(stream, n):
+    """Which images the next n batches hold."""
+    images = [images for images, _ in islice(stream, n)]
+    return torch.cat(images).flatten().tolist() if images else []
+
+
+def test_a_pass_visits_every_image_once():
+    one_pass = numbers(batches(batch_size=5), 2)
+    assert sorted(one_pass) == list(range(10))
+
+
+def test_what_does_not_fill_a_batch_is_dropped():
+    one_pass = numbers(batches(batch_size=4), 2)
+    assert len(set(one_pass)) == 8
+
+
+def test_each_pass_has_a_new_order():
+    two_passes = numbers(batches(batch_size=10), 2)
+    first, second = two_passes[:10], two_passes[10:]
+    assert first != second
+    assert sorted(first) == sorted(second)
+
+
+def test_the_images_left_out_change_from_pass_to_pass():
+    seen = numbers(batches(batch_size=9), 20)
+    assert set(seen) == set(range(10))
+
+
+def test_labels_stay_with_their_images():
+    for images, labels in islice(batches(), 7):
+        assert torch.equal(labels, images.flatten().long() * 7)
+
+
+def test_without_labels_there_are_none():
+    images, labels = next(Batches(IMAGES, batch_size=3))
+    assert images.shape == (3, 1, 1, 1)
+    assert labels is None
+
+
+def test_the_seed_decides_the_order():
+    assert numbers(batches(), 9) == numbers(batches(), 9)
+    assert numbers(batches(), 9) != numbers(batches(seed=1), 9)
+
+
+def test_the_global_random_numbers_are_left_alone():
+    before = torch.get_rng_state()
+    numbers(batches(), 9)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("done", [0, 1, 2, 3, 4, 20])
+def test_a_restored_stream_goes_on_exactly(done):
+    stream, restored = batches(), batches(seed=99)
+    numbers(stream, done)
+    restored.load_state_dict(stream.state_dict())
+    assert numbers(restored, 9) == numbers(stream, 9)
+
+
+def test_a_saved_state_stays_as_it_was():
+    stream, restored = batches(), batches()
+    numbers(stream, 2)
+    saved = stream.state_dict()
+    expected = numbers(stream, 9)
+    restored.load_state_dict(saved)
+    assert numbers(restored, 9) == expected
+
+
+def test_a_state_of_another_image_set_is_refused():
+    stream = batches()
+    next(stream)
+    words = "saved over 10 images, but there are 4 here"
+    with pytest.raises(ValueError, match=words):
+        Batches(IMAGES[:4], batch_size=2).load_state_dict(
+            stream.state_dict()
+        )
+
+
+@pytest.mark.parametrize("size", [0, -1, 11])
+def test_a_batch_holds_1_to_all_images(size):
+    with pytest.raises(ValueError, match=rf"1\.\.10, got {size}"):
+        Batches(IMAGES, batch_size=size)
+
+
+def test_one_label_per_image_is_required():
+    with pytest.raises(ValueError, match="10 images and 4 labels"):
+        Batches(IMAGES, LABELS[:4], batch_size=3)

@@ -1,0 +1,94 @@
+"""The notebooks and the pages as the book's readers need them."""
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+from chapter_rules import RECIPE
+from notebook_rules import CELLS, COLAB_CELL, code_cells, tags
+from output_rules import OUTPUTS
+from set_repo import current_address
+
+ROOT = Path(__file__).resolve().parents[1]
+BOOK = ROOT / "book"
+CHAPTERS = sorted(BOOK.glob("[0-9][0-9]_*.ipynb"))
+NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
+
+each_notebook = pytest.mark.parametrize(
+    "path", NOTEBOOKS, ids=lambda path: path.stem
+)
+each_chapter = pytest.mark.parametrize(
+    "path", CHAPTERS, ids=lambda path: path.stem
+)
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)
+
+
+def pages_in_toc():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    listed = [c["file"] for p in toc["parts"] for c in p["chapters"]]
+    return [toc["root"], *listed]
+
+
+def all_text():
+    pages = [*BOOK.glob("*.md"), *BOOK.glob("*.ipynb")]
+    return "\n".join(path.read_text(encoding="utf-8") for path in pages)
+
+
+def name(rule):
+    return rule.__name__
+
+
+@each_notebook
+@pytest.mark.parametrize("rule", CELLS + OUTPUTS, ids=name)
+def test_notebook_keeps_the_rule(path, rule):
+    assert rule(read(path)) == []
+
+
+@each_chapter
+@pytest.mark.parametrize("rule", RECIPE, ids=name)
+def test_chapter_keeps_the_rule(path, rule):
+    assert rule(read(path)) == []
+
+
+def test_the_book_lists_every_chapter_and_only_pages_that_exist():
+    listed = pages_in_toc()
+    sources = {
+        p.stem for p in BOOK.iterdir() if p.suffix in (".md", ".ipynb")
+    }
+    assert {Path(page).name for page in listed} == sources
+    assert CHAPTERS
+
+
+@each_notebook
+def test_first_code_cell_installs_the_module_on_colab(path):
+    first = code_cells(read(path))[0]
+    assert first.source == COLAB_CELL.format(address=current_address(ROOT))
+    assert tags(first) == ["remove-cell"]
+
+
+@each_chapter
+def test_chapter_has_its_module_and_its_test(path):
+    stem = path.stem.split("_")[1]
+    assert (ROOT / "diffusion_lessons" / f"{stem}.py").is_file()
+    assert (ROOT / "tests" / f"test_{stem}.py").is_file()
+
+
+@each_notebook
+def test_notebook_is_light_enough_for_a_phone(path):
+    assert path.stat().st_size < 1_500_000
+
+
+def test_every_citation_has_an_entry_and_every_entry_is_cited():
+    bibliography = (BOOK / "references.bib").read_text(encoding="utf-8")
+    entries = set(
+        re.findall(r"^@\w+\{([^,\s]+),", bibliography, re.MULTILINE)
+    )
+    roles = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", all_text())
+    cited = {key.strip() for role in roles for key in role.split(",")}
+    assert entries
+    assert cited == entries

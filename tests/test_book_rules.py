@@ -1,0 +1,282 @@
+"""Each rule for notebooks complains when it is broken, and only then."""
+
+from copy import deepcopy
+
+import pytest
+from chapter_rules import (
+    RECIPE,
+    all_parts,
+    enough_figures,
+    exercises_solved,
+    length_of_chapter,
+    short_texts,
+    words_between_code,
+)
+from nbformat.v4 import (
+    new_code_cell,
+    new_markdown_cell,
+    new_notebook,
+    new_output,
+)
+from notebook_rules import (
+    CELLS,
+    code_cells,
+    executed_in_order,
+    ignored_outputs_asserted,
+    no_functions,
+    nothing_private,
+    short_lines,
+)
+from output_rules import (
+    OUTPUTS,
+    WIDGET_VIEW,
+    clean_outputs,
+    no_widget_state,
+    outputs_present,
+    pictures_described,
+    scrubbers_described,
+)
+
+ALT = "Three curves fall from one to zero, the middle one fastest."
+SCRUBBER = (
+    f'<figure class="dl-scrub"><img alt="{ALT}">'
+    '<p class="dl-caption">Noise grows with the step.</p></figure>'
+)
+FIGURE = {
+    "image": {"alt": ALT},
+    "figure": {"caption": "Three curves.", "name": "fig-curves"},
+}
+
+
+def shown(data):
+    return [new_output("display_data", data=data)]
+
+
+def chapter():
+    """The smallest notebook that keeps every rule."""
+    code = [
+        new_code_cell("import torch", metadata={"tags": ["hide-input"]}),
+        new_code_cell(
+            "show_source(q_step)", outputs=shown({"text/markdown": "`q`"})
+        ),
+    ]
+    for _ in range(5):
+        code.append(
+            new_code_cell(
+                "plot_curves()",
+                outputs=shown({"image/png": "iVBO"}),
+                metadata={"mystnb": deepcopy(FIGURE)},
+            )
+        )
+    code += [
+        new_code_cell("Scrubber()", outputs=shown({"text/html": SCRUBBER})),
+        new_code_cell(
+            "train()", metadata={"tags": ["nbval-ignore-output"]}
+        ),
+        new_code_cell("assert loss < 1"),
+        new_code_cell(
+            "def answer(): ...",
+            metadata={
+                "tags": ["exercise", "hide-cell"],
+                "mystnb": {"code_prompt_show": "Solution 1.3"},
+            },
+        ),
+    ]
+    texts = [
+        "# Title\n\nBefore you run. What people get wrong here.",
+        "**Exercise 1.1** a\n<details><summary>Solution 1.1</summary>",
+        "**Exercise 1.2** b\n<details><summary>Solution 1.2</summary>",
+        "## Exercises\n\n**Exercise 1.3** c",
+        "In three lines\n\nCode for this chapter",
+    ]
+    texts += ["word " * 140] * (len(code) - len(texts))
+    cells = [new_markdown_cell("word " * 140) for _ in range(5)]
+    for count, (text, cell) in enumerate(zip(texts, code, strict=True), 1):
+        cell.execution_count = count
+        cells += [new_markdown_cell(text), cell]
+    return new_notebook(cells=cells)
+
+
+RULES = CELLS + OUTPUTS + RECIPE
+BREAKS = []
+
+
+def breaks(rule):
+    """Collect a function that breaks one rule."""
+
+    def collect(function):
+        BREAKS.append(pytest.param(rule, function, id=function.__name__))
+        return function
+
+    return collect
+
+
+def cell(notebook, beginning):
+    return next(c for c in notebook.cells if c.source.startswith(beginning))
+
+
+@breaks(no_functions)
+def function_on_the_page(notebook):
+    cell(notebook, "train").source = "def train(): ..."
+
+
+@breaks(no_functions)
+def lambda_with_a_name(notebook):
+    cell(notebook, "train").source = "train = lambda x: x"
+
+
+@breaks(short_lines)
+def line_of_77_columns(notebook):
+    cell(notebook, "train").source = "#" * 77
+
+
+@breaks(executed_in_order)
+def cell_never_run(notebook):
+    cell(notebook, "train").execution_count = None
+
+
+@breaks(executed_in_order)
+def cell_run_twice(notebook):
+    cell(notebook, "train").execution_count += 1
+
+
+@breaks(clean_outputs)
+def saved_error(notebook):
+    error = new_output("error", ename="E", evalue="e", traceback=[])
+    cell(notebook, "train").outputs = [error]
+
+
+@breaks(clean_outputs)
+def saved_warning(notebook):
+    warning = new_output("stream", name="stderr", text="50%")
+    cell(notebook, "train").outputs = [warning]
+
+
+@breaks(no_widget_state)
+def widget_in_the_metadata(notebook):
+    notebook.metadata["widgets"] = {}
+
+
+@breaks(no_widget_state)
+def widget_as_an_output(notebook):
+    cell(notebook, "train").outputs = shown({WIDGET_VIEW: {}})
+
+
+@breaks(outputs_present)
+def listing_without_its_output(notebook):
+    cell(notebook, "show_source").outputs = []
+
+
+@breaks(outputs_present)
+def outputs_stripped(notebook):
+    for code in code_cells(notebook):
+        code.outputs = []
+
+
+@breaks(pictures_described)
+def picture_without_alt(notebook):
+    del cell(notebook, "plot").metadata["mystnb"]["image"]
+
+
+@breaks(pictures_described)
+def picture_with_lazy_alt(notebook):
+    image = {"alt": "A plot of three curves that fall from one to zero."}
+    cell(notebook, "plot").metadata["mystnb"]["image"] = image
+
+
+@breaks(pictures_described)
+def picture_without_caption(notebook):
+    del cell(notebook, "plot").metadata["mystnb"]["figure"]["caption"]
+
+
+@breaks(pictures_described)
+def picture_without_name(notebook):
+    cell(notebook, "plot").metadata["mystnb"]["figure"]["name"] = "curves"
+
+
+@breaks(pictures_described)
+def two_pictures_with_one_caption(notebook):
+    cell(notebook, "plot").outputs *= 2
+
+
+@breaks(pictures_described)
+def solution_without_alt(notebook):
+    cell(notebook, "def").outputs = shown({"image/png": "iVBO"})
+
+
+@breaks(scrubbers_described)
+def scrubber_without_alt(notebook):
+    mute = SCRUBBER.replace(ALT, "")
+    cell(notebook, "Scrub").outputs = shown({"text/html": mute})
+
+
+@breaks(scrubbers_described)
+def scrubber_without_caption(notebook):
+    mute = SCRUBBER.replace("Noise grows with the step.", "")
+    cell(notebook, "Scrub").outputs = shown({"text/html": mute})
+
+
+@breaks(ignored_outputs_asserted)
+def training_without_assert(notebook):
+    cell(notebook, "assert").source = "print(loss)"
+
+
+@breaks(nothing_private)
+def path_of_a_machine(notebook):
+    cell(notebook, "train").source = "open('/home/me/x')"
+
+
+@breaks(nothing_private)
+def note_to_oneself(notebook):
+    cell(notebook, "word").source += "TODO"
+
+
+@breaks(all_parts)
+def page_without_summary(notebook):
+    cell(notebook, "In three").source = "Code for this chapter"
+
+
+@breaks(exercises_solved)
+def exercise_without_solution(notebook):
+    cell(notebook, "def").metadata["tags"] = ["exercise"]
+
+
+@breaks(exercises_solved)
+def too_few_exercises(notebook):
+    cell(notebook, "**Exercise 1.2").source = "Solved"
+
+
+@breaks(enough_figures)
+def too_few_figures(notebook):
+    for code in code_cells(notebook)[3:]:
+        code.outputs = []
+
+
+@breaks(length_of_chapter)
+def too_few_words(notebook):
+    cell(notebook, "word").source = "word"
+
+
+@breaks(short_texts)
+def wall_of_text(notebook):
+    cell(notebook, "word").source += "word " * 20
+
+
+@breaks(words_between_code)
+def code_after_code(notebook):
+    notebook.cells = code_cells(notebook)
+
+
+def test_the_smallest_chapter_keeps_every_rule():
+    assert [rule(chapter()) for rule in RULES] == [[] for _ in RULES]
+
+
+@pytest.mark.parametrize(("rule", "break_it"), BREAKS)
+def test_rule_complains(rule, break_it):
+    notebook = chapter()
+    break_it(notebook)
+    assert rule(notebook)
+
+
+def test_every_rule_is_broken_once():
+    assert {param.values[0] for param in BREAKS} == set(RULES)

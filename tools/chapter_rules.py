@@ -1,0 +1,115 @@
+"""What a chapter's page is made of, as functions that complain.
+
+The same form as `notebook_rules`: a notebook goes in, complaints come out.
+"""
+
+import re
+
+from nbformat import NotebookNode
+from notebook_rules import code_cells, is_scrubber, named, output_data, tags
+
+PARTS = [
+    "Before you run",
+    "What people get wrong here",
+    "In three lines",
+    "Exercises",
+    "Code for this chapter",
+]
+HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
+MOST_WORDS_IN_A_CELL = 150
+MOST_CODE_IN_A_ROW = 2
+
+
+NOT_PROSE = re.compile(
+    r"```.*?```|\$\$.*?\$\$|^(?::::|\|)[^\n]*$|</?\w[^>]*>",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+def prose(source: str) -> str:
+    """Return the sentences alone; a formula within one counts as a word."""
+    return re.sub(r"\$[^$]+\$", "x", NOT_PROSE.sub(" ", source))
+
+
+def markdown(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells of text in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def all_parts(notebook: NotebookNode) -> list[str]:
+    """A page has all parts of the recipe."""
+    text = "\n".join(cell.source for cell in markdown(notebook))
+    return [f"there is no {part!r}" for part in PARTS if part not in text]
+
+
+def exercises_solved(notebook: NotebookNode) -> list[str]:
+    """Three to five exercises, each with its solution to open."""
+    text = "\n".join(cell.source for cell in markdown(notebook))
+    exercises = re.findall(r"\*\*Exercise (\d+\.\d+)", text)
+    solutions = set(re.findall(r"<summary>Solution (\d+\.\d+)", text))
+    for cell in code_cells(notebook):
+        if "hide-cell" in tags(cell):
+            mystnb = cell.metadata.get("mystnb", {})
+            prompt = mystnb.get("code_prompt_show", "")
+            solutions |= set(re.findall(r"^Solution (\d+\.\d+)", prompt))
+    complaints = [
+        f"exercise {number} has no solution"
+        for number in exercises
+        if number not in solutions
+    ]
+    if not 3 <= len(exercises) <= 5:
+        complaints.append(f"{len(exercises)} exercises, not 3 to 5")
+    return complaints
+
+
+def enough_figures(notebook: NotebookNode) -> list[str]:
+    """Five to eight figures; one in a solution does not count."""
+    figures = sum(
+        "image/png" in data or is_scrubber(data)
+        for cell in code_cells(notebook)
+        if "hide-cell" not in tags(cell)
+        for data in output_data(cell)
+    )
+    return [] if 5 <= figures <= 8 else [f"{figures} figures, not 5 to 8"]
+
+
+def length_of_chapter(notebook: NotebookNode) -> list[str]:
+    """A chapter is read in one sitting: 1,500 to 3,000 words."""
+    words = sum(len(prose(c.source).split()) for c in markdown(notebook))
+    if 1500 <= words <= 3000:
+        return []
+    return [f"{words} words of prose, not 1,500 to 3,000"]
+
+
+def short_texts(notebook: NotebookNode) -> list[str]:
+    """Something happens at least every 150 words."""
+    counted = [
+        (cell, len(prose(cell.source).split()))
+        for cell in markdown(notebook)
+    ]
+    return [
+        f"{named(cell)} has {words} words"
+        for cell, words in counted
+        if words > MOST_WORDS_IN_A_CELL
+    ]
+
+
+def words_between_code(notebook: NotebookNode) -> list[str]:
+    """At most two code cells follow each other without a word."""
+    complaints, streak = [], 0
+    for cell in notebook.cells:
+        shown = cell.cell_type == "code" and not HIDDEN & set(tags(cell))
+        streak = streak + 1 if shown else 0
+        if streak > MOST_CODE_IN_A_ROW:
+            complaints.append(f"{named(cell)} is number {streak} in a row")
+    return complaints
+
+
+RECIPE = [
+    all_parts,
+    exercises_solved,
+    enough_figures,
+    length_of_chapter,
+    short_texts,
+    words_between_code,
+]

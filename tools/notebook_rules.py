@@ -1,0 +1,115 @@
+"""What every notebook of the book keeps, as functions that complain.
+
+Each rule takes a notebook and returns its complaints in plain words: an
+empty list is a pass. `tests/test_book.py` asks every chapter, and
+`tests/test_book_rules.py` breaks each rule once to see it complain.
+"""
+
+import re
+from collections.abc import Iterator
+
+from nbformat import NotebookNode
+
+COLAB_CELL = """\
+# Colab: install the book's module (elsewhere this does nothing)
+import importlib.util
+
+if importlib.util.find_spec("diffusion_lessons") is None:
+    %pip install -q --no-deps "git+{address}@main"\
+"""
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|tmp|home|Users)/")
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the code cells in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return a cell's tags."""
+    return cell.metadata.get("tags", [])
+
+
+def named(cell: NotebookNode) -> str:
+    """Call a cell by its first line, as an author would look for it."""
+    first = next(iter(cell.source.strip().splitlines()), "(empty)")
+    return f"cell `{first}`"
+
+
+def output_data(cell: NotebookNode) -> Iterator[dict[str, str]]:
+    """Yield the media types of each output that has them."""
+    yield from (o.data for o in cell.outputs if "data" in o)
+
+
+def is_scrubber(data: dict[str, str]) -> bool:
+    """Tell whether an output is a Scrubber, which describes itself."""
+    return "dl-scrub" in data.get("text/html", "")
+
+
+def no_functions(notebook: NotebookNode) -> list[str]:
+    """Real code lives in the module: a page only calls it."""
+    definition = re.compile(
+        r"^\s*(?:async def|def|class)\s|^\s*\w+\s*=\s*lambda\b",
+        re.MULTILINE,
+    )
+    return [
+        f"{named(cell)} defines a function or class"
+        for cell in code_cells(notebook)
+        if definition.search(cell.source) and "exercise" not in tags(cell)
+    ]
+
+
+def short_lines(notebook: NotebookNode) -> list[str]:
+    """A line of code fits the page: 76 columns, but for an address."""
+    return [
+        f"{named(cell)} has a line of {len(line)} columns"
+        for cell in code_cells(notebook)
+        for line in cell.source.splitlines()
+        if len(line) > 76 and "https://" not in line
+    ]
+
+
+def executed_in_order(notebook: NotebookNode) -> list[str]:
+    """Every cell ran, from the first to the last, on a fresh kernel."""
+    return [
+        f"{named(cell)} has run number {cell.execution_count}, not {wanted}"
+        for wanted, cell in enumerate(code_cells(notebook), start=1)
+        if cell.execution_count != wanted
+    ]
+
+
+def ignored_outputs_asserted(notebook: NotebookNode) -> list[str]:
+    """What nbval does not compare is held by an assert right after it."""
+    cells = code_cells(notebook)
+    return [
+        f"{named(cell)} is not compared, and no assert follows it"
+        for cell, following in zip(cells, [*cells[1:], None], strict=True)
+        if "nbval-ignore-output" in tags(cell)
+        and "assert" not in getattr(following, "source", "")
+    ]
+
+
+def nothing_private(notebook: NotebookNode) -> list[str]:
+    """No path of somebody's machine and no note to oneself is published."""
+    complaints = []
+    for cell in notebook.cells:
+        texts = [cell.source]
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            texts += [output.get("text", ""), data.get("text/plain", "")]
+            texts += [data.get("text/markdown", "")]
+        text = "\n".join(texts)
+        if MACHINE_PATH.search(text):
+            complaints.append(f"{named(cell)} names a folder of a machine")
+        if re.search(r"\b(?:TODO|FIXME)\b", text):
+            complaints.append(f"{named(cell)} holds a note to oneself")
+    return complaints
+
+
+CELLS = [
+    no_functions,
+    short_lines,
+    executed_in_order,
+    ignored_outputs_asserted,
+    nothing_private,
+]
