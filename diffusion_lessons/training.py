@@ -56,12 +56,16 @@ def clean_image_loss(
 ) -> Tensor:
     """The first guess: mix in a share t/T of noise, predict the image.
 
+    For images in [0, 1], as in the course: the Gaussian *noise* is turned
+    into one that is uniform between 0 and 1, like the pixels.
+
     x0, noise: (B, …)    t: (B,) in 1..T    returns a scalar
     """
+    uniform = torch.special.ndtr(noise)
     t_values = torch.arange(schedule.num_steps + 1, dtype=torch.float64)
     amounts = t_values / schedule.num_steps
     (amount,) = schedule.at(amounts[None], t, x0)
-    return F.mse_loss(model(mix(x0, noise, amount), t), x0)
+    return F.mse_loss(model(mix(x0, uniform, amount), t), x0)
 
 
 @dataclass

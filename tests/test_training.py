@@ -145,11 +145,12 @@ def test_an_output_that_would_broadcast_is_refused():
         diffusion_loss(lambda x, t: x[:, :1], x0, t, noise, SCHEDULE)
 
 
-def test_the_first_guess_mixes_t_of_T_and_wants_the_image():
+def test_the_first_guess_mixes_in_t_of_T_uniform_noise():
     x0, t, noise = data()
+    uniform = torch.distributions.Normal(0, 1).cdf(noise)
     share = (t.double() / 20)[:, None]
     loss = clean_image_loss(lambda x, t: x, x0, t, noise, SCHEDULE)
-    mixed = (1 - share) * x0 + share * noise
+    mixed = (1 - share) * x0 + share * uniform
     assert_close(loss, ((mixed - x0) ** 2).mean())
 
 
@@ -268,7 +269,7 @@ def test_training_lowers_the_loss():
     run = train(model, batches, SCHEDULE, num_steps=80)
     losses = [step.loss for step in run]
     assert 0.5 < sum(losses[:5]) / 5 < 1.5
-    assert sum(losses[-20:]) / 20 < 0.3
+    assert sum(losses[-20:]) / 20 < 0.4
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,18 +55,20 @@ def test_file(file: str) -> str:
     return f"tests/test_{file.split('/')[0].removesuffix('.py')}.py"
 
 
-def run_tests(file: str, slip: Slip | None = None) -> tuple[bool, str]:
+def freeze(folder: Path) -> None:
+    """Copy what the tests need, so that edits meanwhile do no harm."""
+    for part in (PACKAGE, "tests"):
+        shutil.copytree(ROOT / part, folder / part)
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
+def run_tests(
+    frozen: Path, file: str, slip: Slip | None = None
+) -> tuple[bool, str]:
     """Run a module's tests on a copy: (is the slip caught, by what)."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        shutil.copytree(ROOT / PACKAGE, copy / PACKAGE)
-        (copy / "tests").mkdir()
-        for name in (
-            "pyproject.toml",
-            "tests/conftest.py",
-            test_file(file),
-        ):
-            shutil.copy(ROOT / name, copy / name)
+        shutil.copytree(frozen, copy, dirs_exist_ok=True)
         if slip:
             source = copy / PACKAGE / file
             code = source.read_text(encoding="utf-8")
@@ -81,12 +84,10 @@ def run_tests(file: str, slip: Slip | None = None) -> tuple[bool, str]:
         )
     if run.returncode == 0:
         return False, "no test noticed"
-    red = re.search(
-        r"^(?:FAILED|ERROR) .*::(\w+)", run.stdout, re.MULTILINE
-    )
+    red = re.search(r"^(FAILED|ERROR) .*::(\w+)", run.stdout, re.M)
     if run.returncode != 1 or not red:
         return False, f"pytest ended with {run.returncode}\n{run.stdout}"
-    return True, red[1]
+    return True, red[2]
 
 
 def main(files: list[str]) -> int:
@@ -95,18 +96,21 @@ def main(files: list[str]) -> int:
     slips = [s for s in slips if not files or s.file in files]
     modules = sorted({test_file(s.file): s.file for s in slips}.values())
     missed = 0
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for file, (red, test) in zip(
-            modules, pool.map(run_tests, modules), strict=True
-        ):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+    ):
+        run = partial(run_tests, Path(folder))
+        freeze(Path(folder))
+        as_it_is = zip(modules, pool.map(run, modules), strict=True)
+        for file, (red, test) in as_it_is:
             if red or test != "no test noticed":
                 raise SystemExit(f"{file} as it is: red, {test}")
-        caught = pool.map(lambda slip: run_tests(slip.file, slip), slips)
+        caught = pool.map(run, [slip.file for slip in slips], slips)
         for slip, (red, test) in zip(slips, caught, strict=True):
             missed += not red
-            print(
-                f"{'caught' if red else 'MISSED'}  {slip.file}: {slip.what}"
-            )
+            word = "caught" if red else "MISSED"
+            print(f"{word}  {slip.file}: {slip.what}")
             print(f"        {test}", flush=True)
     print(f"{len(slips) - missed} of {len(slips)} slips caught")
     return 1 if missed else 0

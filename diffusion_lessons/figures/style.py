@@ -32,7 +32,6 @@ RC = {
     "legend.frameon": False,
     "legend.fontsize": 8,
     "lines.linewidth": 1.6,
-    "mathtext.fontset": "cm",
 }
 
 
@@ -40,7 +39,7 @@ def use_style() -> None:
     """Draw like the book: call once at the top of a notebook."""
     plt.rcParams.update(RC)
     if get_ipython() is not None:  # in a notebook, not in a script
-        set_matplotlib_formats("retina")
+        set_matplotlib_formats("retina", bbox_inches=None)
 
 
 def line_style(role: str) -> dict:

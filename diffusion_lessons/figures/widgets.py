@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 SCALE = 1.5  # saved pixels per pixel on the page
-COLORS_KEPT = 64  # of the film strip's palette
+COLORS_KEPT = 64  # with k-means, so that thin lines keep their colour
 
 MOVE = (
     "var f=this.closest('figure'),l=this.dataset.labels.split('|');"
@@ -110,7 +110,9 @@ def _film_strip(pictures: list[Image.Image]) -> bytes:
     strip = Image.new("RGB", (width * len(pictures), height), "white")
     for i, picture in enumerate(pictures):
         strip.paste(picture, (i * width, 0))
-    strip = strip.quantize(COLORS_KEPT, dither=Image.Dither.NONE)
+    strip = strip.quantize(
+        COLORS_KEPT, kmeans=1, dither=Image.Dither.NONE
+    )
     buffer = io.BytesIO()
     strip.save(buffer, "png", optimize=True)
     return buffer.getvalue()
