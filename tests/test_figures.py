@@ -312,7 +312,7 @@ def test_a_broken_scrubber_is_refused(options, words):
 
 
 def test_a_scrubber_without_frames_is_refused():
-    with pytest.raises(ValueError, match="got 0"):
+    with pytest.raises(ValueError, match="at least one frame"):
         Scrubber([], [], alt="nothing", caption="nothing")
 
 

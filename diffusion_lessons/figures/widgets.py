@@ -46,6 +46,8 @@ class Scrubber:
         name: str = "step t",
         start: int = 0,
     ):
+        if not labels:
+            raise ValueError("a Scrubber takes at least one frame; got 0")
         if not 0 <= start < len(labels):
             raise ValueError(
                 f"start must be in 0..{len(labels) - 1}, got {start}"
