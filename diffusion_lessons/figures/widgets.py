@@ -112,9 +112,7 @@ def _film_strip(pictures: list[Image.Image]) -> bytes:
     strip = Image.new("RGB", (width * len(pictures), height), "white")
     for i, picture in enumerate(pictures):
         strip.paste(picture, (i * width, 0))
-    strip = strip.quantize(
-        COLORS_KEPT, kmeans=1, dither=Image.Dither.NONE
-    )
+    strip = strip.quantize(COLORS_KEPT, kmeans=1, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     strip.save(buffer, "png", optimize=True)
     return buffer.getvalue()
