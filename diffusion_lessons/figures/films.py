@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .plots import draw_histogram, draw_image, draw_points
+from .plots import as_array, draw_histogram, draw_image, draw_points
 from .style import COLORS
 from .widgets import Scrubber
 
@@ -67,7 +67,7 @@ def _histogram_frames(
         figure, ax = plt.subplots(figsize=(4.8, 2.4))
         draw_histogram(ax, x, grid, density)
         ax.set(
-            xlim=(grid[0], grid[-1]),
+            xlim=(float(grid[0]), float(grid[-1])),
             ylim=(0, top),
             xlabel="$x_t$",
             ylabel="density",
@@ -101,8 +101,11 @@ def _point_frames(
         figure, ax = plt.subplots(figsize=(3.4, 3.4))
         draw_points(ax, x, limit)
         trace = points[: i + 1, :traced]
-        ax.plot(*trace.permute(2, 0, 1), color=COLORS["truth"], lw=0.8)
-        ax.scatter(*x[:traced].T, s=16, color=COLORS["truth"], zorder=3)
+        ax.plot(
+            *as_array(trace.permute(2, 0, 1)), color=COLORS["truth"], lw=0.8
+        )
+        ends = as_array(x[:traced]).T
+        ax.scatter(*ends, s=16, color=COLORS["truth"], zorder=3)
         yield figure
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import matplotlib.pyplot as plt
+import numpy as np
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
@@ -54,7 +55,7 @@ def show_images(
 def draw_image(ax: Axes, image: Tensor) -> None:
     """One image (1, H, W) with -1 black, 1 white, every pixel a square."""
     ax.imshow(
-        image.detach().cpu().squeeze(0),
+        as_array(image.squeeze(0)),
         vmin=-1,
         vmax=1,
         cmap="gray",
@@ -88,7 +89,7 @@ def plot_curves(
             style = line_style(role)
             if dash:
                 style["linestyle"] = dash
-            ax.plot(x, y, label=label, **style)
+            ax.plot(as_array(x), as_array(y), label=label, **style)
         ax.set(xlabel=name, ylabel=ylabel, yscale=yscale)
         if shade:
             ax.axvspan(*shade, color=COLORS["noise"], alpha=0.2, lw=0)
@@ -104,7 +105,8 @@ def plot_walkers(
     paths: (T + 1, N)    mean, std: (T + 1,)
     """
     _, ax = plt.subplots(figsize=(WIDTH, 2.6))
-    t = torch.arange(len(paths))
+    t = range(len(paths))
+    paths, mean, std = as_array(paths), as_array(mean), as_array(std)
     ax.plot(t, paths[:, :shown], color=COLORS["xt"], lw=0.6, alpha=0.7)
     ax.plot([], [], color=COLORS["xt"], label="walkers $x_t$")
     ax.plot(t, mean, **line_style("x0"), label="mean")
@@ -143,8 +145,9 @@ def draw_histogram(
     """A histogram of x (N,) and the exact density (G,) over grid (G,)."""
     bins = torch.linspace(grid[0], grid[-1], 61).numpy()
     color = line_style(role)["color"]
-    ax.hist(x.numpy(), bins, density=True, color=color, label="walkers")
-    ax.plot(grid, density, label="exact", **line_style("truth"))
+    ax.hist(as_array(x), bins, density=True, color=color, label="walkers")
+    truth = line_style("truth")
+    ax.plot(as_array(grid), as_array(density), label="exact", **truth)
 
 
 def plot_points(points: dict[str, Tensor], limit: float = 3.5) -> None:
@@ -162,7 +165,7 @@ def draw_points(
 ) -> None:
     """A cloud of points (N, 2) in a square from -limit to limit."""
     color = line_style(role)["color"]
-    ax.scatter(*x.T, s=3, color=color, alpha=0.6, lw=0)
+    ax.scatter(*as_array(x).T, s=3, color=color, alpha=0.6, lw=0)
     ax.set(
         xlim=(-limit, limit),
         ylim=(-limit, limit),
@@ -184,6 +187,7 @@ def plot_maps(maps: dict[str, Tensor], log: bool = False) -> None:
         values = values / values.max()
         if log:
             values = values.clamp(min=1e-6).log10()
+        values = as_array(values)
         picture = ax.imshow(values, cmap=TIME, interpolation="nearest")
         ax.set_xlabel(name)
         ax.set(xticks=[], yticks=[])
@@ -193,3 +197,8 @@ def plot_maps(maps: dict[str, Tensor], log: bool = False) -> None:
         else "share of the maximum"
     )
     plt.colorbar(picture, ax=axes[0], shrink=0.8, label=label)
+
+
+def as_array(x: Tensor) -> np.ndarray:
+    """What matplotlib can draw, from wherever the tensor lives."""
+    return x.detach().cpu().numpy()
