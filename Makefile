@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test refresh bench test-colab clean style unit notebooks
+.PHONY: help book test refresh bench weights test-colab clean style unit notebooks
 
 # The first Python that runs, is new enough and can make an environment.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -49,9 +49,13 @@ refresh: .venv/.installed  ## run the notebooks and write their outputs
 	@echo "refresh: running every notebook"
 	@$(BIN)/python tools/refresh.py book/*.ipynb
 
-bench: .venv/.installed  ## measure the module beside its peers
+bench: .venv/.bench-installed  ## measure beside peers (TOPICS=all: hours)
 	@echo "bench: measuring"
-	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks $(TOPICS)
+
+weights: .venv/.installed  ## train the shipped networks again (an hour; MNIST)
+	@echo "weights: training"
+	@$(BIN)/python tools/weights.py all
 
 test-colab: .venv-colab/.installed  ## the notebooks with Colab's versions
 	@echo "test-colab: installing the module has replaced nothing of Colab's"
@@ -72,6 +76,12 @@ clean:  ## remove what was built and installed
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python $(PIP_INSTALL) -r requirements.txt
 	@$(BIN)/python -c "import matplotlib.font_manager"
+	@touch $@
+
+# The peers, in the same environment, only when they are measured.
+.venv/.bench-installed: requirements-bench.txt .venv/.installed
+	@echo "setup: requirements-bench.txt into .venv"
+	@$(BIN)/python $(PIP_INSTALL) -r requirements-bench.txt
 	@touch $@
 
 .venv-colab/.installed: requirements-colab.txt pyproject.toml

@@ -7,24 +7,27 @@ from diffusers import DDPMScheduler
 
 from diffusion_lessons import NoiseSchedule, q_chain, q_sample
 
+from .budget import Options
 from .timing import medians, spoken
 
 SHAPES = [(128, 1, 8, 8), (128, 3, 64, 64)]
 STEPS = 500
 
 
-def rows() -> Iterator[tuple[str, str, str]]:
+def rows(options: Options) -> Iterator[tuple[str, str, str]]:
     """What was measured, the times, the ratio."""
     for shape in SHAPES:
-        yield _jump(shape)
+        yield _jump(shape, options.device)
     yield ("  same bits, float64 images and tables", "", _same_bits())
-    yield _chain()
+    yield _chain(options.device)
 
 
-def _jump(shape: tuple[int, ...]) -> tuple[str, str, str]:
-    schedule, theirs = NoiseSchedule.linear(), DDPMScheduler()
-    x0, noise = torch.randn(2, *shape)
-    t = torch.randint(1, 1001, shape[:1])
+def _jump(
+    shape: tuple[int, ...], device: torch.device
+) -> tuple[str, str, str]:
+    schedule, theirs = NoiseSchedule.linear().to(device), DDPMScheduler()
+    x0, noise = torch.randn(2, *shape, device=device)
+    t = torch.randint(1, 1001, shape[:1], device=device)
     ours, peer = medians(
         lambda: q_sample(x0, t, noise, schedule),
         lambda: theirs.add_noise(x0, noise, t - 1),
@@ -44,12 +47,12 @@ def _same_bits() -> str:
     return str(torch.equal(jump, theirs.add_noise(x0, noise, t - 1)))
 
 
-def _chain() -> tuple[str, str, str]:
-    schedule = NoiseSchedule.linear(STEPS)
-    x0 = torch.randn(SHAPES[0])
+def _chain(device: torch.device) -> tuple[str, str, str]:
+    schedule = NoiseSchedule.linear(STEPS).to(device)
+    x0 = torch.randn(SHAPES[0], device=device)
 
     def jump() -> None:
-        q_sample(x0, STEPS, torch.randn(x0.shape), schedule)
+        q_sample(x0, STEPS, torch.randn_like(x0), schedule)
 
     chain, jumps = medians(
         lambda: q_chain(x0, schedule),

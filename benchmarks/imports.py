@@ -4,10 +4,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+from .budget import Options
 from .timing import medians, spoken
 
 
-def rows() -> Iterator[tuple[str, str, str]]:
+def rows(_: Options) -> Iterator[tuple[str, str, str]]:
     """What was measured, the times, the ratio."""
     ours, torch_alone = medians(
         lambda: _fresh("import diffusion_lessons"),

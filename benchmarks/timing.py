@@ -4,6 +4,14 @@ from collections.abc import Callable
 from statistics import median
 from time import perf_counter
 
+import torch
+
+
+def wait() -> None:
+    """Until a GPU has done what it was told; a CPU always has."""
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
+
 
 def medians(*calls: Callable, rounds: int, each: int = 1) -> list[float]:
     """Seconds per call: the median of *rounds* times *each* in a row."""
@@ -12,9 +20,11 @@ def medians(*calls: Callable, rounds: int, each: int = 1) -> list[float]:
         call()  # once to warm up
     for _ in range(rounds):
         for call, seen in zip(calls, times, strict=True):
+            wait()
             start = perf_counter()
             for _ in range(each):
                 call()
+            wait()
             seen.append((perf_counter() - start) / each)
     return [median(seen) for seen in times]
 

@@ -1,7 +1,37 @@
 """The code behind the book: every formula, one tested function."""
 
-from .batches import Batches
-from .data import GaussianMixture, MixturePosterior, load_images
+from .batches import Batches, of_each_class
+from .conditioning import TimeUNet, drop_labels, timestep_embedding
+from .data import (
+    ExactModel,
+    GaussianMixture,
+    MixturePosterior,
+    load_images,
+)
+from .diffusers import (
+    ForDiffusers,
+    FromDiffusers,
+    lend_tables,
+    path_of,
+    predicts_of,
+    schedule_of,
+    scheduler_sample,
+    t_of,
+    timestep_of,
+)
+from .evaluation import (
+    DigitClassifier,
+    bootstrap,
+    class_histogram,
+    entropy,
+    features_and_labels,
+    frechet_distance,
+    frechet_floor,
+    nearest,
+    nearest_ratio,
+    precision_recall,
+    sliced_wasserstein,
+)
 from .forward import (
     Gaussian,
     chain_variance,
@@ -11,9 +41,21 @@ from .forward import (
     q_sample,
     q_step,
 )
-from .prediction import target, x0_and_eps
+from .guidance import Guided
+from .prediction import elbo_weight, target, x0_and_eps
+from .pretrained import load_classifier, load_pretrained, provenance
+from .sampling import (
+    Snapshot,
+    ancestral_sample,
+    ancestral_step,
+    clean_guess,
+    ddim_sample,
+    ddim_step,
+    ddim_timesteps,
+)
 from .schedule import NoiseSchedule, cosine_betas, linear_betas
 from .training import (
+    EMA,
     Step,
     TrainState,
     clean_image_loss,
@@ -35,34 +77,72 @@ from .unet import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "EMA",
     "BasicUNet",
     "Batches",
+    "DigitClassifier",
+    "ExactModel",
+    "ForDiffusers",
+    "FromDiffusers",
     "Gaussian",
     "GaussianMixture",
+    "Guided",
     "IgnoreTime",
     "MixturePosterior",
     "NoiseSchedule",
+    "Snapshot",
     "Step",
+    "TimeUNet",
     "TrainState",
+    "ancestral_sample",
+    "ancestral_step",
+    "bootstrap",
     "chain_variance",
+    "class_histogram",
+    "clean_guess",
     "clean_image_loss",
     "cosine_betas",
     "count_parameters",
+    "ddim_sample",
+    "ddim_step",
+    "ddim_timesteps",
     "diffusion_loss",
+    "drop_labels",
+    "elbo_weight",
+    "entropy",
+    "features_and_labels",
+    "frechet_distance",
+    "frechet_floor",
     "layer_shapes",
+    "lend_tables",
     "linear_betas",
     "load_checkpoint",
+    "load_classifier",
     "load_images",
+    "load_pretrained",
     "loss_by_t",
     "mix",
+    "nearest",
+    "nearest_ratio",
+    "of_each_class",
     "overfit_one_batch",
+    "path_of",
+    "precision_recall",
+    "predicts_of",
+    "provenance",
     "q_chain",
     "q_posterior",
     "q_sample",
     "q_step",
     "receptive_field",
     "save_checkpoint",
+    "schedule_of",
+    "scheduler_sample",
+    "sliced_wasserstein",
+    "t_of",
     "target",
+    "timestep_embedding",
+    "timestep_of",
     "train",
     "x0_and_eps",
 ]

@@ -72,3 +72,22 @@ class Batches(Iterator):
             )
         self._generator.set_state(state["generator"])
         self._order, self._position = state["order"], state["position"]
+
+
+def of_each_class(
+    labels: Tensor, count: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Which images to take for *count* random ones of each class.
+
+    labels: (N,)    returns (C * count,) indices, class after class
+    """
+    classes, sizes = labels.unique(return_counts=True)
+    if not 1 <= count <= sizes.min():
+        raise ValueError(
+            f"count must be in 1..{sizes.min()}, the size of the smallest "
+            f"class; got {count}"
+        )
+    mixed = torch.randperm(len(labels), generator=generator)
+    mixed = mixed.to(labels.device)
+    chosen = [mixed[labels[mixed] == c][:count] for c in classes]
+    return torch.cat(chosen)

@@ -219,6 +219,33 @@ class GaussianMixture:
         return _Parts(signal, variance, offset, log_joint)
 
 
+class ExactModel:
+    """A mixture as the perfect network: (x_t, t, label) -> E[x_0 | x_t].
+
+    It predicts "x0". Each component is a class; the label K, which is
+    ``null_label``, means that the class is not known.
+    """
+
+    def __init__(self, mixture: GaussianMixture, schedule: NoiseSchedule):
+        self.mixture, self.schedule = mixture, schedule
+        self.null_label = len(mixture.means)
+
+    def __call__(
+        self,
+        xt: Tensor,
+        t: Tensor | int,
+        label: Tensor | int | None = None,
+    ) -> Tensor:
+        """(B, D) at the steps t, of the classes (B,), to (B, D)."""
+        parts = self.mixture.posterior(xt, t, self.schedule)
+        label = self.null_label if label is None else label
+        label = torch.as_tensor(label, device=xt.device).expand(len(xt))
+        known = F.one_hot(label, self.null_label + 1)[:, :-1].to(xt)
+        unknown = (label == self.null_label)[:, None]
+        weights = torch.where(unknown, parts.weights, known)
+        return (weights[..., None] * parts.means).sum(1)
+
+
 class _Parts(NamedTuple):
     """x_t seen from every component at step t."""
 

@@ -1,5 +1,8 @@
 """What a network predicts: eps, x0 or v, and the way between them."""
 
+from math import nan
+
+import torch
 from torch import Tensor
 
 from .forward import check_same_shape
@@ -44,10 +47,12 @@ def x0_and_eps(
     The two always fit x_t: q_sample(x0_hat, t, eps_hat) == x_t.
 
     output, xt: (B, …)    t: int or (B,) in 1..T    returns two (B, …)
+    Where nothing is left of x_0 (t = T of a schedule with zero terminal
+    SNR) "eps" says nothing about x_0, and is refused.
     """
-    check_predicts(predicts)
     check_same_shape(output=output, xt=xt)
     signal, sigma = schedule.signal_and_sigma(t, xt, lowest=1)
+    check_predicts(predicts, signal)
     if predicts == "eps":
         return (xt - sigma * output) / signal, output
     if predicts == "x0":
@@ -55,10 +60,36 @@ def x0_and_eps(
     return signal * xt - sigma * output, sigma * xt + signal * output
 
 
-def check_predicts(predicts: str) -> None:
-    """Refuse an unknown name of a prediction."""
+def elbo_weight(schedule: NoiseSchedule, predicts: str) -> Tensor:
+    """How much the variational bound weighs an error at each t, (T + 1,).
+
+    Its term of step t is a KL divergence, and equal to
+    weight · ‖target - output‖². For "x0" the weight is
+    (SNR_{t-1} - SNR_t) / 2, after Kingma et al. (2021); for "eps" that over
+    SNR_t, which is eq. 12 of DDPM with the variance of the posterior; for
+    "v" that over SNR_t + 1.
+
+    Entry 0 is nan (there is no such step), entry 1 is inf (there the
+    posterior has no variance, and DDPM has another term).
+    """
+    check_predicts(predicts)
+    snr = schedule.snr()
+    on_x0 = (snr.roll(1) - snr) / 2
+    on_x0[0] = nan
+    per_x0 = {"eps": snr, "x0": torch.ones_like(snr), "v": snr + 1}
+    return on_x0 / per_x0[predicts]
+
+
+def check_predicts(predicts: str, signal: Tensor | None = None) -> None:
+    """Refuse an unknown name, and "eps" where no *signal* is left."""
     if predicts not in PREDICTIONS:
         choices = ", ".join(map(repr, PREDICTIONS))
         raise ValueError(
             f"predicts must be one of {choices}; got {predicts!r}"
+        )
+    if predicts == "eps" and signal is not None and not signal.all():
+        raise ValueError(
+            'a network that predicts "eps" cannot be read where x_T '
+            "holds nothing of x_0, at t = T of a schedule with zero "
+            'terminal SNR; let it predict "x0" or "v"'
         )

@@ -49,7 +49,8 @@ class NoiseSchedule:
     of the chain. Every tensor here has shape (T + 1,) and dtype float64;
     ``betas[0] == 0`` and ``alphas_cumprod[0] == 1``.
 
-    betas: (T,) the variances beta_1 … beta_T, each strictly inside (0, 1).
+    betas: (T,) the variances beta_1 … beta_T, each strictly inside (0, 1);
+    the last may be 1, which leaves nothing of x_0 in x_T.
     """
 
     def __init__(self, betas: Tensor):
@@ -59,10 +60,13 @@ class NoiseSchedule:
                 "betas must be one value per step, shape (T,); "
                 f"got shape {tuple(betas.shape)}"
             )
-        if not ((betas > 0) & (betas < 1)).all():
+        allowed = (betas > 0) & (betas < 1)
+        allowed[-1] |= betas[-1] == 1
+        if not allowed.all():
             raise ValueError(
-                "betas must lie strictly between 0 and 1; got values from "
-                f"{betas.min():.4g} to {betas.max():.4g}"
+                "betas must lie strictly between 0 and 1 (the last may be "
+                f"1); got values from {betas.min():.4g} to "
+                f"{betas.max():.4g}"
             )
         self.betas = torch.cat([betas.new_zeros(1), betas])
         self.alphas = 1 - self.betas
@@ -116,6 +120,21 @@ class NoiseSchedule:
         check_steps(num_steps, highest=self.num_steps)
         kept = torch.linspace(0, self.num_steps, num_steps + 1).round()
         alphas_cumprod = self.alphas_cumprod[kept.long()]
+        return NoiseSchedule(1 - alphas_cumprod[1:] / alphas_cumprod[:-1])
+
+    def zero_terminal_snr(self) -> "NoiseSchedule":
+        """The same schedule, bent so that x_T is nothing but noise.
+
+        Lin et al. (2024), algorithm 1: sqrt(alphas_cumprod) is shifted to 0
+        at t = T and stretched to keep its value at t = 1. beta_T becomes 1,
+        and a network that predicts "eps" cannot be read there.
+        """
+        if self.num_steps == 1:
+            return NoiseSchedule(torch.ones(1))
+        signal = self.sqrt_alphas_cumprod[1:]
+        first, last = signal[0], signal[-1]
+        signal = (signal - last) * first / (first - last)
+        alphas_cumprod = torch.cat([signal.new_ones(1), signal**2])
         return NoiseSchedule(1 - alphas_cumprod[1:] / alphas_cumprod[:-1])
 
     def to(self, device: torch.device | str) -> "NoiseSchedule":

@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
+from math import cos, pi
 from typing import NamedTuple
 
 import torch
@@ -12,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .batches import Batches
+from .conditioning import drop_labels
+from .files import whole_file
 from .forward import mix, q_sample
 from .prediction import target
 from .schedule import NoiseSchedule, check_steps
@@ -118,6 +121,8 @@ def train(
     *,
     num_steps: int = 1000,
     lr: float = 1e-3,
+    warmup: int = 0,
+    p_uncond: float = 0.0,
     seed: int = 0,
     loss: Loss = diffusion_loss,
     resume: dict | None = None,
@@ -129,13 +134,18 @@ def train(
     loop stops the training.
 
     Args:
-        model: any (x_t, t) -> output of the shape of x_t.
+        model: any (x_t, t) -> output of the shape of x_t; where there are
+            labels, any (x_t, t, label) -> output.
         batches: images (B, …), and labels or None.
         schedule: each step draws t from 1..T for every image.
         num_steps: the length of the whole run.
         lr: AdamW's learning rate at the start; a cosine takes it to 0.
-        seed: of t and the noise, drawn on the CPU for any device.
-        loss: (model, x0, t, noise, schedule) -> scalar.
+        warmup: steps in which the learning rate rises to that curve.
+        p_uncond: the share of labels replaced by ``model.null_label``, so
+            that the network also learns to do without (chapter 9).
+        seed: of t, noise and drops, drawn on the CPU for any device.
+        loss: (model, x0, t, noise, schedule) -> scalar, with label=… too
+            where there are labels.
         resume: what ``state.state_dict()`` returned; the run goes on.
         progress: show a bar with the loss (terminal, Jupyter, Colab).
     """
@@ -145,9 +155,18 @@ def train(
             f"got {type(batches).__name__}"
         )
     check_steps(num_steps)
+    if warmup < 0:
+        raise ValueError(f"warmup must be 0 or more steps, got {warmup}")
+    if p_uncond and not (
+        batches.labels is not None and hasattr(model, "null_label")
+    ):
+        raise ValueError(
+            "p_uncond drops labels: it takes batches with labels and a "
+            "model with a null_label, as TimeUNet(num_classes=10) has"
+        )
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
-    lr_schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
-        optimizer, num_steps
+    lr_schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, partial(lr_factor, num_steps=num_steps, warmup=warmup)
     )
     generator = torch.Generator().manual_seed(seed)
     state = TrainState(
@@ -155,29 +174,47 @@ def train(
     )
     if resume is not None:
         state.load_state_dict(resume)
-    return _steps(state, schedule, loss, progress)
+    step = partial(take_step, state, schedule, loss, p_uncond)
+    return _steps(state, step, progress)
+
+
+def lr_factor(step: int, num_steps: int, warmup: int = 0) -> float:
+    """The share of the learning rate at *step*, 0 for the first.
+
+    A cosine from 1 down to 0; the first *warmup* steps rise to it.
+    """
+    cosine = 0.5 * (1 + cos(pi * step / num_steps))
+    return cosine * min(1.0, (step + 1) / (warmup + 1))
 
 
 def _steps(
-    state: TrainState, schedule: NoiseSchedule, loss: Loss, progress: bool
+    state: TrainState, take: Callable[[], float], progress: bool
 ) -> Iterator[Step]:
     state.model.train()
     with _bar(state, progress) as bar:
         while state.step < state.num_steps:
-            value = take_step(state, schedule, loss)
+            value = take()
             bar.update()
             bar.set_postfix(loss=f"{value:.4f}", refresh=False)
             yield Step(state.step, value, state)
 
 
 def take_step(
-    state: TrainState, schedule: NoiseSchedule, loss: Loss
+    state: TrainState,
+    schedule: NoiseSchedule,
+    loss: Loss,
+    p_uncond: float = 0.0,
 ) -> float:
     """One step of Algorithm 1 of DDPM; returns the loss."""
-    x0, _ = next(state.batches)
+    x0, label = next(state.batches)
     t, noise = draw_t_and_noise(x0, schedule, state.generator)
     device = device_of(state.model)
     x0, t, noise = x0.to(device), t.to(device), noise.to(device)
+    if label is not None:
+        if p_uncond:
+            null = state.model.null_label
+            label = drop_labels(label, null, p_uncond, state.generator)
+        loss = partial(loss, label=label.to(device))
 
     value = loss(state.model, x0, t, noise, schedule)
     state.optimizer.zero_grad()
@@ -196,6 +233,43 @@ def draw_t_and_noise(
     t = torch.randint(1, last + 1, (len(x0),), generator=generator)
     noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
     return t, noise
+
+
+class EMA:
+    """The running average of a model's weights, which samples better.
+
+    After every training step: average <- d average + (1 - d) weights, with
+    d = *decay*, less in the first steps, so that the random start is soon
+    forgotten.
+
+    Args:
+        model: the network in training; ``ema.model`` is the averaged copy.
+        decay: d, near 1: about 1 / (1 - d) steps are averaged.
+    """
+
+    def __init__(self, model: nn.Module, decay: float = 0.999):
+        if not 0 <= decay < 1:
+            raise ValueError(f"decay must be in 0..1, below 1; got {decay}")
+        self.model = deepcopy(model).eval().requires_grad_(False)
+        self.decay, self.updates = decay, 0
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        """Take in the weights of *model*, once after each step."""
+        self.updates += 1
+        decay = min(self.decay, self.updates / (self.updates + 10))
+        average = list(self.model.parameters())
+        torch._foreach_lerp_(average, list(model.parameters()), 1 - decay)
+
+    def state_dict(self) -> dict:
+        """The averaged weights and how many steps they have seen."""
+        saved = {"model": self.model.state_dict(), "updates": self.updates}
+        return deepcopy(saved)
+
+    def load_state_dict(self, saved: dict) -> None:
+        """Go on from where *saved* was taken."""
+        self.model.load_state_dict(saved["model"])
+        self.updates = saved["updates"]
 
 
 def overfit_one_batch(
@@ -283,13 +357,8 @@ def loss_by_t(
 
 def save_checkpoint(path: str | os.PathLike, state: TrainState) -> None:
     """Write *state* to *path*, whole or not at all."""
-    path = Path(path)
-    unfinished = path.with_name(path.name + ".unfinished")
-    try:
-        torch.save(state.state_dict(), unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_file(path) as place:
+        torch.save(state.state_dict(), place)
 
 
 def load_checkpoint(path: str | os.PathLike) -> dict:

@@ -71,15 +71,23 @@ def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
 
 
 class IgnoreTime(nn.Module):
-    """A network without t behind the (x, t) interface: t is thrown away."""
+    """A network that is not told t, behind the (x, t) interface.
 
-    def __init__(self, model: nn.Module):
+    Args:
+        model: any x -> output; or, with *always*, any (x, t) -> output.
+        always: the t that is told in place of the true one, at all times.
+    """
+
+    def __init__(self, model: nn.Module, always: int | None = None):
         super().__init__()
-        self.model = model
+        self.model, self.always = model, always
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """(B, …), (B,) to what the model makes of the first."""
-        return self.model(x)
+        if self.always is None:
+            return self.model(x)
+        t = torch.full((len(x),), self.always, device=x.device)
+        return self.model(x, t)
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -88,7 +96,9 @@ def count_parameters(model: nn.Module) -> int:
 
 
 @torch.no_grad()
-def layer_shapes(model: nn.Module, x: Tensor) -> list[tuple[str, tuple]]:
+def layer_shapes(
+    model: nn.Module, *inputs: Tensor
+) -> list[tuple[str, tuple]]:
     """(name, output shape) of every leaf layer, in the order they ran."""
     shapes: list[tuple[str, tuple]] = []
     hooks = [
@@ -101,7 +111,7 @@ def layer_shapes(model: nn.Module, x: Tensor) -> list[tuple[str, tuple]]:
         if not list(layer.children())
     ]
     try:
-        model(x)
+        model(*inputs)
     finally:
         for hook in hooks:
             hook.remove()

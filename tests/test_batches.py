@@ -5,7 +5,7 @@ from itertools import islice
 import pytest
 import torch
 
-from diffusion_lessons import Batches
+from diffusion_lessons import Batches, of_each_class
 
 IMAGES = torch.arange(10.0).view(10, 1, 1, 1)
 LABELS = torch.arange(10) * 7
@@ -101,3 +101,30 @@ def test_a_batch_holds_1_to_all_images(size):
 def test_one_label_per_image_is_required():
     with pytest.raises(ValueError, match="10 images and 4 labels"):
         Batches(IMAGES, LABELS[:4], batch_size=3)
+
+
+# As many of each class
+
+
+def test_as_many_are_taken_of_each_class_without_repeats():
+    labels = torch.tensor([2, 0, 0, 2, 5, 5, 0, 5, 2, 0])
+    chosen = of_each_class(labels, 3)
+    assert labels[chosen].tolist() == [0, 0, 0, 2, 2, 2, 5, 5, 5]
+    assert len(chosen.unique()) == 9
+
+
+def test_a_choice_is_random_and_repeats_with_its_seed():
+    labels, generator = torch.arange(200) % 2, torch.Generator()
+    one, other = (of_each_class(labels, 50, generator) for _ in range(2))
+    assert not torch.equal(one, other)
+    first_ones = labels[:100].nonzero()[:, 0]
+    assert not torch.isin(one, first_ones).all()
+    again = of_each_class(labels, 50, generator.manual_seed(7))
+    same = of_each_class(labels, 50, generator.manual_seed(7))
+    assert torch.equal(again, same)
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_no_class_can_give_more_than_it_has(count):
+    with pytest.raises(ValueError, match=rf"1\.\.2, .*; got {count}"):
+        of_each_class(torch.tensor([0, 1, 1, 0, 1]), count)

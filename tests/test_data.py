@@ -10,7 +10,12 @@ from torch.distributions import Normal
 from torch.testing import assert_close
 from torchvision import datasets
 
-from diffusion_lessons import GaussianMixture, load_images, q_sample
+from diffusion_lessons import (
+    ExactModel,
+    GaussianMixture,
+    load_images,
+    q_sample,
+)
 from diffusion_lessons.data import data_root
 
 LINE = GaussianMixture(
@@ -416,3 +421,35 @@ def test_a_broken_mixture_is_refused(options, words):
 def test_points_of_another_dimension_are_refused(schedule, shape):
     with pytest.raises(ValueError, match=r"shape \(B, 2\); got \(4"):
         PLANE.score(torch.zeros(shape), 1, schedule)
+
+
+# The mixture as a network
+
+
+def test_an_exact_model_of_a_class_knows_that_component_alone(schedule):
+    """Components of unequal width and weight: each is its own mixture."""
+    x, exact = 2 * torch.randn(20, 2).double(), ExactModel(PLANE, schedule)
+    for k in range(3):
+        std = PLANE.variances[k].sqrt()
+        alone = GaussianMixture(PLANE.means[k : k + 1], std)
+        for t in SOME_T:
+            expected = alone.posterior_mean(x, t, schedule)
+            assert_close(exact(x, t, k), expected)
+
+
+def test_an_exact_model_without_a_class_knows_the_mixture(schedule):
+    x, exact = 2 * torch.randn(20, 2).double(), ExactModel(PLANE, schedule)
+    expected = PLANE.posterior_mean(x, 20, schedule)
+    assert exact.null_label == 3
+    for label in [(), (None,), (3,), (torch.full((20,), 3),)]:
+        assert_close(exact(x, 20, *label), expected)
+
+
+def test_an_exact_model_takes_a_class_and_a_t_for_each_point(schedule):
+    x, exact = torch.randn(4, 2), ExactModel(PLANE, schedule)
+    t, label = torch.tensor([1, 9, 30, 60]), torch.tensor([0, 3, 2, 1])
+    together = exact(x, t, label)
+    assert together.dtype == torch.float32
+    for i in range(4):
+        alone = exact(x[i : i + 1], int(t[i]), int(label[i]))
+        assert_close(alone[0], together[i])

@@ -8,25 +8,34 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.text import Annotation
 from PIL import Image
 
-from diffusion_lessons import NoiseSchedule, q_sample
+from diffusion_lessons import NoiseSchedule, TimeUNet, q_sample
 from diffusion_lessons.figures import (
     COLORS,
     Scrubber,
+    draw_time_unet,
+    draw_turn,
     draw_unet,
+    plot_balls,
+    plot_bars,
     plot_curves,
     plot_histograms,
     plot_maps,
     plot_points,
+    plot_stops,
     plot_walkers,
+    scrub_grid,
     scrub_histograms,
     scrub_images,
     scrub_points,
+    show_grid,
     show_images,
     show_source,
     use_style,
 )
+from diffusion_lessons.figures.films import _histogram_frames
 from diffusion_lessons.figures.plots import draw_histogram, draw_points
 from diffusion_lessons.figures.style import WIDTH, line_style
 
@@ -45,8 +54,17 @@ CALLS = {
         {"a": torch.randn(99), "b": torch.randn(99)}, GRID, [BELL, BELL]
     ),
     "points": lambda: plot_points({"a": torch.randn(9, 2)}),
+    "stops": lambda: plot_stops({"a": GRID, "b": GRID[:3]}, 9),
     "maps": lambda: plot_maps({"a": torch.rand(4, 4)}, log=True),
     "unet": draw_unet,
+    "time unet": draw_time_unet,
+    "turn": lambda: draw_turn(NoiseSchedule.cosine(9), [1, 9]),
+    "band": lambda: plot_curves({"y": [("a", X, X, "xt", (X - 1, X + 1))]}),
+    "balls": lambda: plot_balls(
+        {"a": (torch.randn(9, 2), "x0", torch.randn(9, 2), "prediction")}
+    ),
+    "bars": lambda: plot_bars({"a": X[:4]}, expected=X[:4]),
+    "grid": lambda: show_grid(IMAGES, columns=3),
 }
 
 
@@ -150,17 +168,84 @@ def test_a_curve_has_its_data_its_role_and_its_legend():
     assert legend == ["signal"]
 
 
+def test_a_logarithmic_axis_names_the_few_values_it_has():
+    x = torch.tensor([2, 5, 50])
+    plot_curves({"y": [("a", x, X[:3], "xt")]}, xscale="log")
+    names = [label.get_text() for label in plt.gca().get_xticklabels()]
+    assert names == ["2", "5", "50"]
+
+
+def test_a_band_reaches_from_low_to_high():
+    plot_curves({"y": [("a", X, X, "xt", (X - 1, X + 2))]})
+    (band,) = plt.gca().collections
+    points = torch.tensor(band.get_paths()[0].vertices)
+    assert points[:, 1].min() == -1
+    assert points[:, 1].max() == 3
+    assert band.get_alpha() < 1
+
+
+def test_bars_have_the_heights_and_the_expected_steps():
+    plot_bars({"a": X[:4], "b": X[4:8]}, expected=X[:4])
+    heights = [
+        [p.get_height() for p in ax.patches] for ax in plt.gcf().axes
+    ]
+    assert torch.equal(torch.tensor(heights).flatten(), X[:8])
+    for ax in plt.gcf().axes:
+        (real,) = ax.lines
+        assert torch.equal(torch.tensor(real.get_ydata()), X[:4])
+
+
+def test_a_grid_holds_the_images_row_by_row_and_nothing_wider():
+    show_grid(IMAGES, columns=3)
+    (picture,) = plt.gca().images
+    sheet = torch.tensor(picture.get_array())
+    assert sheet.shape == (9, 14)
+    assert torch.equal(sheet[:4, 5:9], IMAGES[1, 0].clamp(-1, 1))
+    assert torch.equal(sheet[5:, :4], IMAGES[3, 0].clamp(-1, 1))
+    assert (sheet[4] == 1).all()
+
+
 def test_panels_stand_side_by_side_with_their_own_labels():
     curves = [("", X, X, "xt")]
-    plot_curves({"a": curves, "b": curves}, xlabel=["s", "t"])
+    scales = ["linear", "log"]
+    plot_curves({"a": curves, "b": curves}, ["s", "t"], scales)
     names = [(ax.get_xlabel(), ax.get_ylabel()) for ax in plt.gcf().axes]
     assert names == [("s", "a"), ("t", "b")]
+    assert [ax.get_yscale() for ax in plt.gcf().axes] == scales
 
 
 def test_no_two_roles_look_alike():
     assert len(set(COLORS.values())) == len(COLORS)
     grey = {"noise", "truth"}  # told apart by their dashes as well
     assert len({line_style(role)["linestyle"] for role in grey}) == 2
+
+
+def test_the_diagram_has_the_widths_of_the_network():
+    draw_time_unet()
+    network = TimeUNet(base_channels=16)
+    widths = [
+        network.stem.out_channels,
+        network.down.conv2.out_channels,
+        *(block.conv2.out_channels for block in network.middle),
+        network.up.conv2.out_channels,
+        network.out.out_channels,
+    ]
+    texts = [t.get_text().split("\n") for t in plt.gca().texts]
+    boxes = [text for text in texts if text[0] in ("conv", "block")]
+    assert [int(channels) for _, channels in boxes] == widths
+
+
+def test_v_begins_where_x_t_ends_at_a_right_angle():
+    schedule = NoiseSchedule.cosine(9)
+    draw_turn(schedule, [2, 7])
+    for ax, t in zip(plt.gcf().axes, [2, 7], strict=True):
+        arrows = [a for a in ax.texts if isinstance(a, Annotation)]
+        *_, xt, v = [(a.xyann, a.xy) for a in arrows]
+        tip = schedule.sqrt_alphas_cumprod[t].item()
+        rise = schedule.sqrt_one_minus_alphas_cumprod[t].item()
+        assert xt == ((0, 0), v[0]) == ((0, 0), (tip, rise))
+        along = [b - a for a, b in zip(*v, strict=True)]
+        assert along == pytest.approx([-rise, tip])
 
 
 def test_a_histogram_is_drawn_under_the_exact_density():
@@ -322,6 +407,30 @@ def test_frames_of_two_sizes_are_refused():
         Scrubber(mixed, ["a", "b"], alt="two", caption="two")
 
 
+def test_points_in_a_ball_are_dots_and_the_others_crosses():
+    centres = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    points = torch.tensor([[0.5, 0.5], [3.0, 3.0], [-3.0, 0.0]])
+    plot_balls({"a": (centres, "x0", points, "prediction")}, k=1)
+    dots = [len(c.get_offsets()) for c in plt.gca().collections]
+    assert dots == [3, 1, 2]  # centres, inside, in none
+    assert [ball.radius for ball in plt.gca().patches] == [1, 1, 1]
+
+
+def test_a_histogram_may_have_other_names_and_another_top():
+    plot_histograms(
+        {"a": torch.randn(99)}, GRID, [BELL], names=("mine", "theirs")
+    )
+    texts = [t.get_text() for t in plt.gca().get_legend().get_texts()]
+    assert sorted(texts) == ["mine", "theirs"]
+    look = {"role": "guidance", "names": ("mine", "theirs")}
+    axes = {"xlabel": "x", "ylim": (0, 7.0)}
+    (figure,) = _histogram_frames(
+        torch.randn(1, 99), GRID, BELL[None], axes, look
+    )
+    assert figure.axes[0].get_ylim() == (0, 7)
+    assert figure.axes[0].get_xlabel() == "x"
+
+
 # Ready-made films
 
 
@@ -338,6 +447,14 @@ FILMS = {
     ),
     "points": lambda **words: scrub_points(
         torch.randn(2, 9, 2), ["a", "b"], **words
+    ),
+    "one row": lambda **words: scrub_grid(
+        IMAGES[:4].view(2, 2, 1, 4, 4), ["a", "b"], **words
+    ),
+    "named rows": lambda **words: scrub_grid(
+        dict.fromkeys(["mine", "theirs"], IMAGES[:4].view(2, 2, 1, 4, 4)),
+        ["a", "b"],
+        **words,
     ),
 }
 

@@ -2,9 +2,17 @@
 
 import pytest
 import torch
+from torch.distributions import Normal, kl_divergence
 from torch.testing import assert_close
 
-from diffusion_lessons import NoiseSchedule, q_sample, target, x0_and_eps
+from diffusion_lessons import (
+    NoiseSchedule,
+    elbo_weight,
+    q_posterior,
+    q_sample,
+    target,
+    x0_and_eps,
+)
 
 EVERY_T = torch.arange(1, 61)
 
@@ -57,6 +65,43 @@ def test_v_is_a_quarter_turn_ahead_of_x_t(schedule):
     assert_close(v, turned)
 
 
+def test_the_elbo_weight_is_that_of_the_kl_divergence(schedule, predicts):
+    """Of q(x_{t-1} | x_t, x_0) from the same with the guess of x_0."""
+    x0, noise, xt = (x[1:] for x in noisy(schedule))
+    t = EVERY_T[1:]
+    wanted = target(predicts, x0, noise, t, schedule)
+    output = wanted + torch.randn_like(wanted)
+    x0_hat, _ = x0_and_eps(output, xt, t, schedule, predicts)
+    true, guess = (
+        Normal(mean, variance.sqrt())
+        for mean, variance in (
+            q_posterior(x0, xt, t, schedule),
+            q_posterior(x0_hat, xt, t, schedule),
+        )
+    )
+    bound = kl_divergence(true, guess).sum(1)
+    errors = (wanted - output).square().sum(1)
+    weight = elbo_weight(schedule, predicts)[2:]
+    assert_close(weight * errors, bound, rtol=1e-9, atol=0)
+
+
+def test_the_elbo_weight_of_eps_is_that_of_ddpm(schedule):
+    """Eq. 12, with the posterior's variance for sigma²."""
+    a, b, ab = schedule.alphas, schedule.betas, schedule.alphas_cumprod
+    variance = (1 - ab[1:-1]) / (1 - ab[2:]) * b[2:]
+    expected = b[2:] ** 2 / (2 * variance * a[2:] * (1 - ab[2:]))
+    assert_close(elbo_weight(schedule, "eps")[2:], expected)
+
+
+def test_the_bound_has_no_such_weight_below_t_2(schedule, predicts):
+    weight = elbo_weight(schedule, predicts)
+    assert weight.shape == (61,)
+    assert weight[0].isnan()
+    assert weight[1] == torch.inf
+    assert (weight[2:] > 0).all()
+    assert weight[2:].isfinite().all()
+
+
 def test_one_t_serves_a_whole_batch(schedule, predicts):
     x0, noise, _ = noisy(schedule)
     t = torch.full((60,), 9)
@@ -103,6 +148,8 @@ def test_an_unknown_prediction_is_refused(schedule):
         target("score", x, x, 1, schedule)
     with pytest.raises(ValueError, match=words):
         x0_and_eps(x, x, 1, schedule, "score")
+    with pytest.raises(ValueError, match=words):
+        elbo_weight(schedule, "score")
 
 
 def test_tensors_that_would_broadcast_are_refused(schedule, predicts):
@@ -111,6 +158,29 @@ def test_tensors_that_would_broadcast_are_refused(schedule, predicts):
         target(predicts, small, large, 1, schedule)
     with pytest.raises(ValueError, match="shapes must be equal"):
         x0_and_eps(small, large, 1, schedule, predicts)
+
+
+def test_v_and_x0_are_read_where_nothing_is_left_of_the_image(schedule):
+    """At t = T of zero terminal SNR v is -x_0, and x_T all noise."""
+    schedule = schedule.zero_terminal_snr()
+    x0, noise, xt = noisy(schedule)
+    assert torch.equal(xt[-1], noise[-1])
+    for predicts in ("x0", "v"):
+        output = target(predicts, x0, noise, EVERY_T, schedule)
+        found = x0_and_eps(output, xt, EVERY_T, schedule, predicts)
+        assert_close(found, (x0, noise), rtol=0, atol=1e-11)
+    assert torch.equal(output[-1], -x0[-1])
+
+
+def test_eps_is_refused_where_nothing_is_left_of_the_image(schedule):
+    schedule = schedule.zero_terminal_snr()
+    _, noise, xt = noisy(schedule)
+    words = r'"eps" cannot be read where x_T .* let it predict "x0" or "v"'
+    for t in (60, EVERY_T):
+        with pytest.raises(ValueError, match=words):
+            x0_and_eps(noise, xt, t, schedule, "eps")
+    before, _ = x0_and_eps(noise, xt, 59, schedule, "eps")
+    assert before.isfinite().all()
 
 
 def test_nothing_can_be_read_at_t_0(schedule, predicts):

@@ -113,6 +113,52 @@ def test_max_beta_caps_the_last_cosine_beta():
     assert cosine_betas(100, max_beta=0.5).max() == 0.5
 
 
+# Zero terminal SNR
+
+
+def test_zero_terminal_snr_leaves_nothing_of_the_image_at_T(schedule):
+    bent = schedule.zero_terminal_snr()
+    assert bent.sqrt_alphas_cumprod[-1] == 0
+    assert bent.sqrt_one_minus_alphas_cumprod[-1] == 1
+    assert bent.betas[-1] == 1
+    assert bent.snr()[-1] == 0
+
+
+def test_zero_terminal_snr_keeps_the_first_step_and_only_falls(schedule):
+    bent = schedule.zero_terminal_snr()
+    assert bent.num_steps == 60
+    assert_close(bent.betas[:2], schedule.betas[:2], rtol=1e-9, atol=0)
+    assert (bent.alphas_cumprod.diff() < 0).all()
+
+
+def test_zero_terminal_snr_shifts_and_stretches_the_signal(schedule):
+    """Evenly: the gaps between levels keep their proportions."""
+    before = schedule.sqrt_alphas_cumprod[1:].diff()
+    after = schedule.zero_terminal_snr().sqrt_alphas_cumprod[1:].diff()
+    assert_close(after / after.sum(), before / before.sum())
+
+
+def test_zero_terminal_snr_once_is_enough(schedule):
+    once = schedule.zero_terminal_snr()
+    again = once.zero_terminal_snr()
+    assert_close(again.betas, once.betas, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("T", [1, 2, 10, 50, 300, 4000])
+@pytest.mark.parametrize("make", [linear_betas, cosine_betas])
+def test_every_T_can_end_in_pure_noise(make, T):
+    """Also the linear betas of 1000 steps, cut off at T."""
+    bent = NoiseSchedule(make(T)).zero_terminal_snr()
+    assert bent.num_steps == T
+    assert bent.alphas_cumprod[-1] == 0
+    assert (bent.alphas_cumprod.diff() < 0).all()
+
+
+def test_respaced_pure_noise_stays_pure_noise(schedule):
+    fewer = schedule.zero_terminal_snr().respaced(7)
+    assert fewer.alphas_cumprod[-1] == 0
+
+
 # Fewer steps, another device
 
 
@@ -195,7 +241,8 @@ def test_an_empty_batch_reads_an_empty_column(schedule):
     ("betas", "got"),
     [
         ([0.1, 0.0], "got values from 0 to 0.1"),
-        ([0.1, 1.0], "got values from 0.1 to 1"),
+        ([1.0, 0.1], "got values from 0.1 to 1"),
+        ([0.1, 1.1], "got values from 0.1 to 1.1"),
         ([-0.1, 0.5], "got values from -0.1 to 0.5"),
         ([0.1, float("nan")], "got values from nan to nan"),
         ([[0.1, 0.2]], r"got shape \(1, 2\)"),

@@ -2,6 +2,7 @@
 
 import pickle
 from itertools import islice
+from math import prod
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from diffusion_lessons import (
+    EMA,
     BasicUNet,
     Batches,
     IgnoreTime,
@@ -24,6 +26,7 @@ from diffusion_lessons import (
 )
 from diffusion_lessons.training import (
     draw_t_and_noise,
+    lr_factor,
     overfit_one_batch,
 )
 
@@ -44,6 +47,37 @@ def tiny_run(steps=9, seed=0, schedule=SCHEDULE, **options):
     return train(
         model, batches, schedule, num_steps=steps, seed=seed, **options
     )
+
+
+class Labelled(nn.Module):
+    """A network of 26 weights that is told one of 15 classes, or none."""
+
+    null_label = 15
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, 3, padding=1)
+        self.classes = nn.Embedding(16, 1)
+        self.seen = []
+
+    def forward(self, x, t, label):
+        self.seen.append(label)
+        return self.conv(x) + self.classes(label)[:, :, None, None]
+
+
+def labelled_run(steps=9, batch_size=4, model=None, **options):
+    """Labelled on 15 images, each of its own class."""
+    images = torch.linspace(-1, 1, 240).view(15, 1, 4, 4)
+    torch.manual_seed(0)
+    model = model or Labelled()
+    batches = Batches(images, torch.arange(15), batch_size=batch_size)
+    return train(model, batches, SCHEDULE, num_steps=steps, **options)
+
+
+def seen_labels(run):
+    """All labels that the network was shown in a run, (steps, B)."""
+    *_, step = run
+    return torch.stack(step.state.model.seen)
 
 
 def weights(state):
@@ -283,6 +317,218 @@ def test_a_run_takes_place_where_the_network_is(device):
     assert len(losses) == 2
 
 
+def test_every_step_has_the_rate_of_the_curve():
+    rates = [
+        s.state.optimizer.param_groups[0]["lr"]
+        for s in tiny_run(12, lr=0.5, warmup=4)
+    ]
+    curve = [0.5 * lr_factor(step, 12, warmup=4) for step in range(1, 13)]
+    assert rates == pytest.approx(curve)
+
+
+def test_without_a_warm_up_the_rate_is_torchs_own_cosine():
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 50)
+    for step in range(50):
+        rate = optimizer.param_groups[0]["lr"]
+        assert lr_factor(step, 50) == pytest.approx(rate, abs=1e-12)
+        optimizer.step()
+        theirs.step()
+
+
+def test_a_warm_up_rises_evenly_to_the_cosine():
+    shares = [lr_factor(s, 100, 9) / lr_factor(s, 100) for s in range(100)]
+    assert shares[:9] == pytest.approx([i / 10 for i in range(1, 10)])
+    assert shares[9:] == pytest.approx([1] * 91)
+
+
+def test_with_a_warm_up_the_first_step_is_a_short_one():
+    short, full = (weights(next(tiny_run(warmup=w)).state) for w in (9, 0))
+    start = weights(next(tiny_run(lr=0.0)).state)
+    assert_close(short - start, (full - start) / 10, rtol=1e-3, atol=1e-7)
+
+
+# Labels
+
+
+def test_the_network_is_told_the_labels_of_its_images():
+    """The images of labelled_run rise with their class."""
+    pairs = []
+
+    def loss(model, x0, t, noise, schedule, label):
+        pairs.append((x0.mean(dim=(1, 2, 3)), label))
+        return diffusion_loss(model, x0, t, noise, schedule, label=label)
+
+    seen = seen_labels(labelled_run(loss=loss))
+    classes = torch.linspace(-1, 1, 240).view(15, 16).mean(1)
+    for (means, label), shown in zip(pairs, seen, strict=True):
+        assert_close(means, classes[label])
+        assert torch.equal(label, shown)
+
+
+def test_without_labels_the_network_is_told_x_and_t_only():
+    """tiny_run's network takes no third argument."""
+    assert len(list(tiny_run(3))) == 3
+
+
+def test_a_share_of_the_labels_is_dropped():
+    """Within five standard deviations of a binomial count."""
+    run = labelled_run(600, batch_size=15, p_uncond=0.2)
+    dropped = seen_labels(run) == Labelled.null_label
+    count, wide = dropped.sum().item(), 5 * (9000 * 0.2 * 0.8) ** 0.5
+    assert abs(count - 9000 * 0.2) < wide
+    assert len(dropped.sum(1).unique()) > 3  # not the same in each batch
+
+
+@pytest.mark.parametrize(("p", "count"), [(0, 0), (1, 36)])
+def test_p_uncond_0_drops_none_and_1_all(p, count):
+    seen = seen_labels(labelled_run(p_uncond=p))
+    assert (seen == Labelled.null_label).sum() == count
+
+
+def test_dropping_leaves_the_labels_of_the_data_alone():
+    *_, step = labelled_run(p_uncond=0.9)
+    assert torch.equal(step.state.batches.labels, torch.arange(15))
+
+
+def test_a_run_that_drops_labels_is_bit_identical_for_a_seed():
+    one, same, other = (
+        finish(labelled_run(p_uncond=0.5, seed=s)) for s in (3, 3, 4)
+    )
+    assert one == same
+    assert one != other
+
+
+def test_a_run_that_drops_leaves_the_global_random_numbers_alone():
+    run = labelled_run(p_uncond=0.5)
+    before = torch.get_rng_state()
+    finish(run)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_labels_that_are_not_there_cannot_be_dropped():
+    batches = Batches(torch.zeros(3, 1, 4, 4), batch_size=3)
+    with pytest.raises(ValueError, match="takes batches with labels"):
+        train(Labelled(), batches, SCHEDULE, p_uncond=0.1)
+
+
+def test_labels_are_not_dropped_for_a_network_without_a_null():
+    batches = Batches(
+        torch.zeros(3, 1, 4, 4), torch.arange(3), batch_size=3
+    )
+    model = IgnoreTime(nn.Conv2d(1, 1, 1))
+    with pytest.raises(ValueError, match="a model with a null_label"):
+        train(model, batches, SCHEDULE, p_uncond=0.1)
+
+
+@pytest.mark.parametrize("p", [-0.5, 1.5])
+def test_a_p_uncond_that_is_no_probability_is_refused(p):
+    with pytest.raises(ValueError, match=rf"in 0\.\.1, got {p}"):
+        next(labelled_run(p_uncond=p))
+
+
+def test_a_warmup_of_less_than_0_steps_is_refused():
+    images = torch.zeros(3, 1, 4, 4)
+    model = IgnoreTime(nn.Conv2d(1, 1, 1))
+    batches = Batches(images, batch_size=3)
+    with pytest.raises(ValueError, match="warmup must be 0 or more"):
+        train(model, batches, SCHEDULE, warmup=-1)
+
+
+# The running average
+
+
+def step_to(model, value):
+    """Give every weight of *model* the same value."""
+    for p in model.parameters():
+        nn.init.constant_(p, value)
+    return model
+
+
+def test_the_average_of_weights_that_stay_is_those_weights():
+    model = nn.Linear(2, 3)
+    ema = EMA(model)
+    for _ in range(20):
+        ema.update(model)
+    expected = dict(model.named_parameters())
+    for name, average in ema.model.named_parameters():
+        assert torch.equal(average, expected[name])
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.3, 0.9, 0.999])
+def test_what_is_left_of_the_start_is_the_product_of_the_decays(decay):
+    """From 1 to 0: after k updates d_1 d_2 … d_k is left of the 1."""
+    model = step_to(nn.Linear(2, 1).double(), 1.0)
+    ema = EMA(model, decay)
+    step_to(model, 0.0)
+    decays = [min(decay, k / (k + 10)) for k in range(1, 31)]
+    for k in range(1, 31):
+        ema.update(model)
+        left = ema.model.bias.item()
+        assert left == pytest.approx(prod(decays[:k]), rel=1e-9)
+
+
+def test_the_average_is_the_sum_of_the_paths_weights():
+    """Σ (1 - d_k) d_(k+1) … d_n w_k, the closed form of the recursion."""
+    path = torch.randn(40, dtype=torch.float64)
+    model = step_to(nn.Linear(2, 1).double(), 0.0)
+    ema = EMA(model, 0.7)
+    for value in path:
+        ema.update(step_to(model, value.item()))
+    decays = [min(0.7, k / (k + 10)) for k in range(1, 41)]
+    expected = sum(
+        (1 - decays[k]) * prod(decays[k + 1 :]) * path[k] for k in range(40)
+    )
+    assert ema.model.bias.item() == pytest.approx(expected.item())
+
+
+def test_the_average_follows_the_network_and_does_not_touch_it():
+    model = step_to(nn.Linear(2, 3), 1.0)
+    ema = EMA(model, 0.0)
+    step_to(ema.model, 5.0)
+    assert all((p == 1).all() for p in model.parameters())
+    ema.update(model)
+    assert all((p == 1).all() for p in model.parameters())
+    assert all((p == 1).all() for p in ema.model.parameters())
+
+
+def test_the_average_is_no_part_of_the_graph_and_ready_to_sample():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Dropout()).train()
+    ema = EMA(model)
+    model(torch.ones(1, 2)).sum().backward()
+    ema.update(model)
+    assert not any(p.requires_grad for p in ema.model.parameters())
+    assert all(p.grad_fn is None for p in ema.model.parameters())
+    assert not ema.model.training
+    assert model.training
+    assert all(p.requires_grad for p in model.parameters())
+
+
+def test_averaging_changes_nothing_in_the_run():
+    run = tiny_run()
+    step = next(run)
+    ema, losses = EMA(step.state.model), [step.loss]
+    for step in run:
+        ema.update(step.state.model)
+        losses.append(step.loss)
+    assert (losses, weights(step.state).tolist()) == finish(tiny_run())
+
+
+def test_a_saved_average_stays_as_it_was_taken():
+    model = step_to(nn.Linear(2, 3), 1.0)
+    ema = EMA(model, 0.5)
+    saved = ema.state_dict()
+    ema.update(step_to(model, 0.0))
+    assert saved["updates"] == 0
+    assert all((v == 1).all() for v in saved["model"].values())
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1, 1.5])
+def test_a_decay_outside_0_to_1_is_refused(decay):
+    with pytest.raises(ValueError, match=f"below 1; got {decay}"):
+        EMA(nn.Linear(1, 1), decay)
+
+
 # One batch by heart
 
 
@@ -331,6 +577,41 @@ def test_a_resumed_run_is_bit_identical(tmp_path, stop):
     save_checkpoint(tmp_path / "run.pt", step.state)
     saved = load_checkpoint(tmp_path / "run.pt")
     assert finish(tiny_run(seed=7, resume=saved)) == (losses[stop:], last)
+
+
+def averaged_run(model, ema, count=9, **options):
+    """Some steps with all there is; what every number has become."""
+    run = labelled_run(model=model, p_uncond=0.5, warmup=5, **options)
+    for step in islice(run, count):
+        ema.update(step.state.model)
+    both = [*model.parameters(), *ema.model.parameters()]
+    return step, torch.cat([p.flatten() for p in both]).tolist()
+
+
+@pytest.mark.parametrize("stop", [1, 3, 4, 8])
+def test_a_run_with_labels_drops_and_average_resumes_bit_identical(
+    tmp_path, stop
+):
+    """Three batches fill a pass; the warm-up ends after five steps."""
+    start = Labelled().state_dict()
+
+    def begin():
+        model = Labelled()
+        model.load_state_dict(start)
+        return model, EMA(model)
+
+    _, expected = averaged_run(*begin())
+    model, ema = begin()
+    step, _ = averaged_run(model, ema, stop)
+    save_checkpoint(tmp_path / "run.pt", step.state)
+    torch.save(ema.state_dict(), tmp_path / "ema.pt")
+
+    model = Labelled()
+    ema = EMA(model)
+    ema.load_state_dict(torch.load(tmp_path / "ema.pt", weights_only=True))
+    saved = load_checkpoint(tmp_path / "run.pt")
+    _, resumed = averaged_run(model, ema, seed=7, resume=saved)
+    assert resumed == expected
 
 
 def test_a_state_in_memory_stays_as_it_was_taken():

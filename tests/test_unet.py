@@ -222,6 +222,32 @@ def test_ignore_time_throws_t_away():
     assert count_parameters(wrapped) == 309_057
 
 
+class Told(nn.Module):
+    """Gives back the t that it is told."""
+
+    def forward(self, x, t):
+        return t
+
+
+def test_ignore_time_can_tell_the_same_t_always():
+    wrapped = IgnoreTime(Told(), always=7)
+    told = wrapped(torch.zeros(2, 4), torch.tensor([1, 999]))
+    assert told.tolist() == [7, 7]
+
+
+def test_layer_shapes_hands_t_on():
+    class TwoInputs(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 5)
+
+        def forward(self, x, t):
+            return self.layer(x) + t
+
+    shapes = layer_shapes(TwoInputs(), torch.zeros(2, 3), 1)
+    assert shapes == [("layer", (2, 5))]
+
+
 # Refusals
 
 

@@ -52,7 +52,8 @@ def read_slips(path: Path) -> Iterator[Slip]:
 
 def test_file(file: str) -> str:
     """The tests of a module: test_<module>.py, test_figures.py for all."""
-    return f"tests/test_{file.split('/')[0].removesuffix('.py')}.py"
+    module = file.split("/")[0].removesuffix(".py")
+    return f"tests/test_{module.strip('_')}.py"  # __main__: test_main
 
 
 def freeze(folder: Path) -> None:

@@ -76,6 +76,7 @@ def execute(notebook: NotebookNode, folder: Path) -> None:
         timeout=600,
         record_timing=False,
         store_widget_state=False,
+        coalesce_streams=True,  # or their cuts would depend on the time
         resources={"metadata": {"path": str(folder)}},
     )
     started = []

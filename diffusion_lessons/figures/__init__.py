@@ -1,6 +1,6 @@
 """Figures of the book: the only place that draws."""
 
-from .diagrams import draw_unet
+from .diagrams import draw_time_unet, draw_turn, draw_unet
 from .films import (
     scrub_grid,
     scrub_histograms,
@@ -9,11 +9,15 @@ from .films import (
 )
 from .page import show_source
 from .plots import (
+    plot_balls,
+    plot_bars,
     plot_curves,
     plot_histograms,
     plot_maps,
     plot_points,
+    plot_stops,
     plot_walkers,
+    show_grid,
     show_images,
 )
 from .style import COLORS, use_style
@@ -22,16 +26,22 @@ from .widgets import Scrubber
 __all__ = [
     "COLORS",
     "Scrubber",
+    "draw_time_unet",
+    "draw_turn",
     "draw_unet",
+    "plot_balls",
+    "plot_bars",
     "plot_curves",
     "plot_histograms",
     "plot_maps",
     "plot_points",
+    "plot_stops",
     "plot_walkers",
     "scrub_grid",
     "scrub_histograms",
     "scrub_images",
     "scrub_points",
+    "show_grid",
     "show_images",
     "show_source",
     "use_style",

@@ -6,8 +6,14 @@ import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from .plots import as_array, draw_histogram, draw_image, draw_points
-from .style import COLORS
+from .plots import (
+    as_array,
+    draw_histogram,
+    draw_image,
+    draw_points,
+    draw_row_name,
+)
+from .style import COLORS, WIDTH
 from .widgets import Scrubber
 
 
@@ -49,28 +55,37 @@ def scrub_histograms(
     *,
     alt: str,
     caption: str,
+    xlabel: str = "$x_t$",
+    role: str = "xt",
+    names: tuple[str, str] = ("walkers", "exact"),
+    top: float | None = None,
     **options,
 ) -> Scrubber:
     """A histogram of walkers running into its exact density.
 
     samples: (frames, N)    grid: (G,)    densities: (frames, G)
+    names: of the histogram and of the density, in the legend
+    top: of the y-axis, by default just above the densities
     """
-    frames = _histogram_frames(samples, grid, densities)
+    top = 1.1 * float(densities.max()) if top is None else top
+    axes = {"xlabel": xlabel, "ylim": (0, top)}
+    look = {"role": role, "names": names}
+    frames = _histogram_frames(samples, grid, densities, axes, look)
     return Scrubber(frames, labels, alt=alt, caption=caption, **options)
 
 
 def _histogram_frames(
-    samples: Tensor, grid: Tensor, densities: Tensor
+    samples: Tensor,
+    grid: Tensor,
+    densities: Tensor,
+    axes: dict,
+    look: dict,
 ) -> Iterator[Figure]:
-    top = 1.1 * float(densities.max())
     for x, density in zip(samples, densities, strict=True):
         figure, ax = plt.subplots(figsize=(4.8, 2.4))
-        draw_histogram(ax, x, grid, density)
+        draw_histogram(ax, x, grid, density, **look)
         ax.set(
-            xlim=(float(grid[0]), float(grid[-1])),
-            ylim=(0, top),
-            xlabel="$x_t$",
-            ylabel="density",
+            xlim=(float(grid[0]), float(grid[-1])), ylabel="density", **axes
         )
         ax.legend(loc="upper right")
         yield figure
@@ -110,26 +125,31 @@ def _point_frames(
 
 
 def scrub_grid(
-    images: Tensor,
+    images: Tensor | dict[str, Tensor],
     labels: Sequence[str],
     *,
     alt: str,
     caption: str,
     **options,
 ) -> Scrubber:
-    """A row of images without names, changing together.
+    """A row of images, or one for each name, changing together.
 
-    images: (frames, N, 1, H, W)
+    images: (frames, N, 1, H, W), or {row name: (frames, N, 1, H, W)}
     """
-    frames = _row_frames(images)
+    rows = images if isinstance(images, dict) else {"": images}
+    frames = _row_frames(rows)
     return Scrubber(frames, labels, alt=alt, caption=caption, **options)
 
 
-def _row_frames(images: Tensor) -> Iterator[Figure]:
-    for row in images:
+def _row_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
+    columns = next(iter(rows.values())).shape[1]
+    height = len(rows) * WIDTH / columns
+    for frame in zip(*rows.values(), strict=True):
         figure, axes = plt.subplots(
-            1, len(row), figsize=(6.4, 6.4 / len(row)), squeeze=False
+            len(rows), columns, figsize=(WIDTH, height), squeeze=False
         )
-        for ax, image in zip(axes[0], row, strict=True):
-            draw_image(ax, image)
+        for row_axes, row, name in zip(axes, frame, rows, strict=True):
+            for ax, image in zip(row_axes, row, strict=True):
+                draw_image(ax, image)
+            draw_row_name(row_axes[0], name)
         yield figure

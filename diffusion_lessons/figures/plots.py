@@ -6,13 +6,15 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from .style import COLORS, TIME, WIDTH, line_style
 
 # (label, x, y, role): a role of style.COLORS, optionally with its own dash
-# behind a space, as "xt" or "xt :"
-Curve = tuple[str, Tensor, Tensor, str]
+# behind a space, as "xt" or "xt :"; a fifth entry (low, high) draws a band
+Curve = tuple[str, Tensor, Tensor, str] | tuple
+MOST_TICKS = 10  # that a logarithmic axis names
 
 
 def show_images(
@@ -38,18 +40,26 @@ def show_images(
     for row_axes, (name, row) in zip(axes, rows.items(), strict=True):
         for ax, image in zip(row_axes, row, strict=False):
             draw_image(ax, image)
-        if name:
-            row_axes[0].text(
-                -0.15,
-                0.5,
-                name,
-                transform=row_axes[0].transAxes,
-                ha="right",
-                va="center",
-                fontsize=8,
-            )
+        draw_row_name(row_axes[0], name)
     for ax, label in zip(axes[0], labels or [], strict=False):
         ax.set_title(label, fontsize=8, pad=3)
+
+
+def show_grid(images: Tensor, columns: int = 16) -> None:
+    """Many images in rows of *columns*, as one picture with thin gaps.
+
+    images: (N, 1, H, W) in [-1, 1]
+    """
+    side, gap = images.shape[-1], max(1, images.shape[-1] // 14)
+    rows = -(-len(images) // columns)
+    shape = rows * (side + gap) - gap, columns * (side + gap) - gap
+    sheet = torch.ones(shape)
+    for i, image in enumerate(images.clamp(-1, 1)):
+        y, x = (k * (side + gap) for k in divmod(i, columns))
+        sheet[y : y + side, x : x + side] = image[0]
+    height = WIDTH * sheet.shape[0] / sheet.shape[1]
+    _, ax = plt.subplots(figsize=(WIDTH, height))
+    draw_image(ax, sheet[None])
 
 
 def draw_image(ax: Axes, image: Tensor) -> None:
@@ -64,37 +74,132 @@ def draw_image(ax: Axes, image: Tensor) -> None:
     ax.axis("off")
 
 
+def draw_row_name(ax: Axes, name: str) -> None:
+    """What stands before a row of images."""
+    if name:
+        place = {"ha": "right", "va": "center", "transform": ax.transAxes}
+        ax.text(-0.15, 0.5, name, fontsize=8, **place)
+
+
 def plot_curves(
     panels: dict[str, list[Curve]],
     xlabel: str | Sequence[str] = "step $t$",
-    yscale: str = "linear",
+    yscale: str | Sequence[str] = "linear",
     height: float = 2.6,
     shade: tuple[float, float] | None = None,
+    xscale: str = "linear",
 ) -> None:
     """Curves in one panel or several side by side.
 
-    panels: {label of the y-axis: curves (label, x, y, role)}
-    xlabel: of all panels, or one for each
+    panels: {label of the y-axis: its curves}, each (label, x, y, role), or
+    (label, x, y, role, (low, high)) with a band around it
+    xlabel, yscale: of all panels, or one for each
     shade: an interval of x to grey out, in every panel
+    xscale: "log" shows a few values of x where they are
     """
     _, axes = plt.subplots(
         1, len(panels), figsize=(WIDTH, height), squeeze=False
     )
-    names = [xlabel] * len(panels) if isinstance(xlabel, str) else xlabel
-    for ax, (ylabel, curves), name in zip(
-        axes[0], panels.items(), names, strict=True
+    names, scales = (
+        [each] * len(panels) if isinstance(each, str) else each
+        for each in (xlabel, yscale)
+    )
+    for ax, (ylabel, curves), name, scale in zip(
+        axes[0], panels.items(), names, scales, strict=True
     ):
-        for label, x, y, role in curves:
-            role, _, dash = role.partition(" ")
-            style = line_style(role)
-            if dash:
-                style["linestyle"] = dash
-            ax.plot(as_array(x), as_array(y), label=label, **style)
-        ax.set(xlabel=name, ylabel=ylabel, yscale=yscale)
+        for curve in curves:
+            draw_curve(ax, *curve)
+        ax.set(xlabel=name, ylabel=ylabel, xscale=xscale, yscale=scale)
+        if xscale == "log" and len(curves[0][1]) <= MOST_TICKS:
+            values = curves[0][1].tolist()
+            ax.set_xticks(values, [f"{x:g}" for x in values])
+            ax.xaxis.set_minor_locator(NullLocator())
         if shade:
             ax.axvspan(*shade, color=COLORS["noise"], alpha=0.2, lw=0)
         if any(curve[0] for curve in curves):
             ax.legend()
+
+
+def draw_curve(
+    ax: Axes,
+    label: str,
+    x: Tensor,
+    y: Tensor,
+    role: str,
+    band: tuple[Tensor, Tensor] | None = None,
+) -> None:
+    """A curve (N,) and, if given, the band from low (N,) to high (N,)."""
+    role, _, dash = role.partition(" ")
+    style = line_style(role)
+    if dash:
+        style["linestyle"] = dash
+    ax.plot(as_array(x), as_array(y), label=label, **style)
+    if band:
+        low, high = map(as_array, band)
+        color = style["color"]
+        ax.fill_between(
+            as_array(x), low, high, color=color, alpha=0.2, lw=0
+        )
+
+
+def plot_bars(
+    panels: dict[str, Tensor],
+    xlabel: str = "class",
+    expected: Tensor | None = None,
+    role: str = "prediction",
+) -> None:
+    """Bars side by side, as the shares of classes.
+
+    panels: {title: (C,)}    expected: (C,) drawn as dashed steps over each
+    """
+    _, axes = plt.subplots(
+        1, len(panels), figsize=(WIDTH, 2.2), sharey=True, squeeze=False
+    )
+    for ax, (name, heights) in zip(axes[0], panels.items(), strict=True):
+        places = range(len(heights))
+        ax.bar(places, as_array(heights), color=line_style(role)["color"])
+        if expected is not None:
+            truth = line_style("truth")
+            ax.step(
+                places,
+                as_array(expected),
+                where="mid",
+                label="real",
+                **truth,
+            )
+        ax.set_title(name, fontsize=8, pad=3)
+        ax.set(xlabel=xlabel, xticks=list(places))
+    axes[0, 0].set_ylabel("share")
+    if expected is not None:
+        axes[0, -1].legend(handlelength=1.4)
+
+
+def plot_stops(
+    stops: dict[str, Tensor], last: int, xlabel: str = "step $t$"
+) -> None:
+    """Which steps are visited: a row of dots for each way of choosing.
+
+    stops: {row name: (N,) steps}    last: T; all dots have the colour of t
+    """
+    _, ax = plt.subplots(figsize=(WIDTH, 0.6 + 0.4 * len(stops)))
+    for y, t in enumerate(stops.values()):
+        ax.axhline(y, color="#cccccc", lw=0.8, zorder=1)
+        ax.scatter(
+            as_array(t),
+            [y] * len(t),
+            c=as_array(t),
+            cmap=TIME,
+            vmin=0,
+            vmax=last,
+            edgecolors="#444444",
+            lw=0.6,
+            zorder=2,
+            clip_on=False,
+        )
+    ax.set(xlabel=xlabel, xlim=(0, last), ylim=(len(stops) - 0.5, -0.5))
+    ax.set_yticks(range(len(stops)), stops)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
 
 
 def plot_walkers(
@@ -122,10 +227,12 @@ def plot_histograms(
     grid: Tensor,
     densities: Sequence[Tensor],
     role: str = "xt",
+    names: tuple[str, str] = ("walkers", "exact"),
 ) -> None:
     """A histogram in each panel under the density theory expects.
 
     samples: {title: (N,)}    grid: (G,)    densities: (G,) for each panel
+    names: of the histogram and of the density, in the legend
     """
     _, axes = plt.subplots(
         1, len(samples), figsize=(WIDTH, 2.2), sharey=True, squeeze=False
@@ -133,21 +240,26 @@ def plot_histograms(
     for ax, (name, x), density in zip(
         axes[0], samples.items(), densities, strict=True
     ):
-        draw_histogram(ax, x, grid, density, role)
+        draw_histogram(ax, x, grid, density, role, names)
         ax.set_xlabel(name)
     axes[0, 0].set_ylabel("density")
     axes[0, 0].legend(handlelength=1.2)
 
 
 def draw_histogram(
-    ax: Axes, x: Tensor, grid: Tensor, density: Tensor, role: str = "xt"
+    ax: Axes,
+    x: Tensor,
+    grid: Tensor,
+    density: Tensor,
+    role: str = "xt",
+    names: tuple[str, str] = ("walkers", "exact"),
 ) -> None:
     """A histogram of x (N,) and the exact density (G,) over grid (G,)."""
     bins = torch.linspace(grid[0], grid[-1], 61).numpy()
     color = line_style(role)["color"]
-    ax.hist(as_array(x), bins, density=True, color=color, label="walkers")
+    ax.hist(as_array(x), bins, density=True, color=color, label=names[0])
     truth = line_style("truth")
-    ax.plot(as_array(grid), as_array(density), label="exact", **truth)
+    ax.plot(as_array(grid), as_array(density), label=names[1], **truth)
 
 
 def plot_points(points: dict[str, Tensor], limit: float = 3.5) -> None:
@@ -161,11 +273,11 @@ def plot_points(points: dict[str, Tensor], limit: float = 3.5) -> None:
 
 
 def draw_points(
-    ax: Axes, x: Tensor, limit: float, role: str = "xt"
+    ax: Axes, x: Tensor, limit: float, role: str = "xt", size: float = 3
 ) -> None:
     """A cloud of points (N, 2) in a square from -limit to limit."""
     color = line_style(role)["color"]
-    ax.scatter(*as_array(x).T, s=3, color=color, alpha=0.6, lw=0)
+    ax.scatter(*as_array(x).T, s=size, color=color, alpha=0.6, lw=0)
     ax.set(
         xlim=(-limit, limit),
         ylim=(-limit, limit),
@@ -173,6 +285,35 @@ def draw_points(
         xticks=[],
         yticks=[],
     )
+
+
+def plot_balls(
+    panels: dict[str, tuple[Tensor, str, Tensor, str]],
+    k: int = 3,
+    limit: float = 3.5,
+) -> None:
+    """A set as balls to the k-th neighbours, and which points are inside.
+
+    panels: {title: (centres (N, 2), their role, points (M, 2), their
+        role)}; a point in no ball is drawn as a cross
+    """
+    _, axes = plt.subplots(
+        1, len(panels), figsize=(WIDTH, WIDTH / len(panels)), squeeze=False
+    )
+    for ax, (title, panel) in zip(axes[0], panels.items(), strict=True):
+        centres, role, points, other_role = panel
+        radius = torch.cdist(centres, centres).kthvalue(k + 1).values
+        style = {"color": COLORS[role], "alpha": 0.13, "lw": 0}
+        for centre, r in zip(
+            as_array(centres), radius.tolist(), strict=True
+        ):
+            ax.add_patch(plt.Circle(centre, r, **style))
+        draw_points(ax, centres, limit, role, size=6)
+        inside = (torch.cdist(points, centres) <= radius).any(1)
+        draw_points(ax, points[inside], limit, other_role, size=10)
+        lost = as_array(points[~inside]).T
+        ax.scatter(*lost, s=16, marker="x", color=COLORS[other_role], lw=1)
+        ax.set_xlabel(title)
 
 
 def plot_maps(maps: dict[str, Tensor], log: bool = False) -> None:

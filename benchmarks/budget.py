@@ -1,0 +1,104 @@
+"""A training run that fits into a budget of core-seconds."""
+
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from time import perf_counter, process_time
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from diffusion_lessons import EMA, Batches, NoiseSchedule, train
+
+SCHEDULE = NoiseSchedule.cosine()
+PROBE = 25  # steps, at most, that tell how long a step takes
+
+
+class Options(NamedTuple):
+    """What the command line says to every topic."""
+
+    device: torch.device
+    seconds: float | None  # a budget in the place of the topic's own
+
+
+class Recipe(NamedTuple):
+    """How a network is built, trained and sampled: what a sweep turns."""
+
+    width: int = 16  # channels at the fine resolution
+    patch: int = 1
+    lr: float = 2e-3
+    batch_size: int = 32
+    warmup: int = 100  # steps
+    decay: float = 0.995  # of the averaged weights
+    p_uncond: float = 0.1  # labels dropped, where there are labels
+    scale: float = 1.0  # of guidance
+    eta: float = 1.0
+    num_steps: int = 50  # of DDIM
+
+
+class Trained(NamedTuple):
+    """What came of a budget."""
+
+    model: nn.Module  # with the averaged weights
+    steps: int
+    seconds: float
+
+
+def clock(device: torch.device) -> Callable[[], float]:
+    """Seconds of this process's cores; on another device, of the wall."""
+    return process_time if device.type == "cpu" else perf_counter
+
+
+def train_within(
+    seconds: float,
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor | None,
+    recipe: Recipe,
+    loss: Callable[..., Tensor],
+    *,
+    seed: int = 0,
+) -> Trained:
+    """Train *model* for *seconds*, and average its weights.
+
+    The learning rate must end at 0, so the number of steps must be known:
+    a few steps of a copy tell how long one takes. They count too. A run
+    that is slower than its probe is cut short, a faster one ends early.
+    """
+    device = next(model.parameters()).device
+    now = clock(device)
+    start = now()
+
+    def averaged(
+        model: nn.Module, num_steps: int
+    ) -> Iterator[tuple[int, nn.Module]]:
+        """How many steps are done, and the averaged network."""
+        ema = EMA(model, recipe.decay)
+        for step in train(
+            model,
+            Batches(
+                images, labels, batch_size=recipe.batch_size, seed=seed
+            ),
+            SCHEDULE.to(device),
+            num_steps=num_steps,
+            lr=recipe.lr,
+            warmup=recipe.warmup,
+            p_uncond=0.0 if labels is None else recipe.p_uncond,
+            seed=seed,
+            loss=loss,
+        ):
+            ema.update(model)
+            yield step.step, ema.model
+
+    for done, _ in averaged(deepcopy(model), PROBE):
+        if done == 1:  # the first step also sets things up
+            begun = now()
+        elif now() - start > seconds / 20:
+            break
+    a_step = (now() - begun) / (done - 1)
+    num_steps = max(1, round((seconds - (now() - start)) / a_step))
+    for done, average in averaged(model, num_steps):
+        trained = Trained(average, done, now() - start)
+        if trained.seconds >= seconds:
+            break
+    return trained

@@ -1,0 +1,67 @@
+"""Samplers beside those of peers, and what a sampler itself costs."""
+
+from collections.abc import Iterator
+from statistics import median
+from time import perf_counter
+
+import torch
+from torch import nn
+
+from diffusion_lessons import TimeUNet
+
+from .budget import Options, Recipe
+from .contestants import OURS, PEERS, STEPS
+from .quality import draw
+from .timing import medians, spoken, wait
+
+COUNT = 64
+BATCHES = (1, 16, 64)
+
+
+def rows(options: Options) -> Iterator[tuple[str, str, str]]:
+    """What was measured, the times, the ratio."""
+    for way in PEERS:
+        pair = [
+            (w, w.build(w.recipe.width).to(options.device).eval())
+            for w in (OURS, way)
+        ]
+        ours, peer = medians(
+            *(lambda w=w, m=m: w.sample(m, COUNT, 0) for w, m in pair),
+            rounds=3,
+        )
+        name = f"{COUNT} digits in {STEPS} steps, TimeUNet : {way.name}"
+        times = f"{spoken(ours)} : {spoken(peer)}"
+        yield name, times, f"{ours / peer:.2f}"
+    for count in BATCHES:
+        name = f"time outside the network, DDIM, batch {count}"
+        yield name, "", f"{_outside(count, options.device):.1%}"
+
+
+class Timed(nn.Module):
+    """A model that knows how long it has been at work."""
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model, self.seconds = model, 0.0
+
+    def forward(self, x, t):
+        """The output of the model."""
+        wait()
+        start = perf_counter()
+        output = self.model(x, t)
+        wait()
+        self.seconds += perf_counter() - start
+        return output
+
+
+def _outside(count: int, device: torch.device) -> float:
+    """The share of a sampler's time that is not the network's."""
+    model = Timed(TimeUNet(1, 16).to(device).eval())
+    recipe = Recipe(eta=0.0, num_steps=STEPS)
+    shares = []
+    for _ in range(9):
+        model.seconds, start = 0.0, perf_counter()
+        draw(model, (count, 1, 8, 8), recipe)
+        wait()
+        shares.append(1 - model.seconds / (perf_counter() - start))
+    return median(shares)

@@ -1,0 +1,208 @@
+"""Telling the network t, and a class: one network for every noise level."""
+
+from math import log
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+GROUPS = 8  # of GroupNorm
+SMALLEST, LARGEST = 8, 64  # sides of images that TimeUNet takes
+
+
+def timestep_embedding(
+    t: Tensor, dim: int, max_period: float = 10_000
+) -> Tensor:
+    """t as *dim* sines and cosines, slow and fast ones.
+
+    Entry i of the first half is sin(t w_i), of the second cos(t w_i), with
+    w_i = max_period^(-i / (dim/2)): the position code of Vaswani et al.
+    (2017), used for t since DDPM. t is the step itself, not t / T.
+
+    t: (B,)    returns (B, dim) float32
+    """
+    if dim < 2 or dim % 2:
+        raise ValueError(f"dim must be even and at least 2, got {dim}")
+    if t.ndim != 1:
+        raise ValueError(f"t must have shape (B,); got {tuple(t.shape)}")
+    i = torch.arange(dim // 2, device=t.device)
+    frequencies = torch.exp(-log(max_period) * i / (dim // 2))
+    angles = t[:, None].float() * frequencies
+    return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class ResBlock(nn.Module):
+    """Two convolutions beside an identity; the embedding bends the second.
+
+    After its GroupNorm every channel is scaled and shifted by numbers that
+    are computed from the embedding. The last convolution starts at 0, so
+    that a new block changes nothing.
+    """
+
+    def __init__(self, channels: int, embedding: int):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, channels)
+        self.conv1 = _conv(channels, channels)
+        self.scale_and_shift = nn.Linear(embedding, 2 * channels)
+        self.norm2 = nn.GroupNorm(GROUPS, channels)
+        self.conv2 = _zero(_conv(channels, channels))
+
+    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """(B, C, H, W) and (B, E) to (B, C, H, W)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        scale, shift = self.scale_and_shift(embedding)[
+            ..., None, None
+        ].chunk(2, dim=1)
+        h = self.norm2(h) * (1 + scale) + shift
+        return x + self.conv2(F.silu(h))
+
+
+class TimeUNet(nn.Module):
+    """A small U-Net that is told t and, if there are classes, the class.
+
+    Two resolutions, the coarse one with twice the channels. Any output is
+    possible: the last layer is linear, and starts at 0.
+
+    Args:
+        in_channels: of the images, and of the output.
+        base_channels: at the fine resolution, a multiple of 8.
+        num_classes: 0 for none. With classes, the label *num_classes* means
+            "no class": ``null_label``.
+        patch: squares of patch x patch pixels enter as channels, which
+            makes larger images patch² times cheaper.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        base_channels: int = 16,
+        num_classes: int = 0,
+        patch: int = 1,
+    ):
+        super().__init__()
+        if base_channels < GROUPS or base_channels % GROUPS:
+            raise ValueError(
+                f"base_channels must be a multiple of {GROUPS}, "
+                f"got {base_channels}"
+            )
+        fine, coarse = base_channels, 2 * base_channels
+        pixels, width = in_channels * patch**2, 4 * base_channels
+        self.in_channels, self.base_channels = in_channels, base_channels
+        self.num_classes, self.patch = num_classes, patch
+        self.time = nn.Sequential(
+            nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
+        )
+        if num_classes:
+            self.classes = nn.Embedding(num_classes + 1, width)
+        self.stem = _conv(pixels, fine)
+        self.down = ResBlock(fine, width)
+        self.shrink = _conv(fine, coarse, stride=2)
+        self.middle = nn.ModuleList(
+            ResBlock(coarse, width) for _ in range(2)
+        )
+        self.grow = _conv(coarse, fine)
+        self.up = ResBlock(fine, width)
+        self.norm = nn.GroupNorm(GROUPS, fine)
+        self.out = _zero(_conv(fine, pixels))
+
+    @property
+    def null_label(self) -> int:
+        """The label that means "no class"."""
+        return self.num_classes
+
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor | int,
+        label: Tensor | int | None = None,
+    ) -> Tensor:
+        """(B, C, H, W) at the steps t to an output of the same shape.
+
+        t: int or (B,)    label: int or (B,) in 0..num_classes; None means
+        "no class".    H, W: 8 to 64, divisible by 2 * patch
+        """
+        self._check(x, label)
+        embedding = self._embed(x, t, label)
+        h = self.stem(F.pixel_unshuffle(x, self.patch))
+        fine = self.down(h, embedding)  # (B, C, H, W)
+        h = self.shrink(fine)  # (B, 2C, H/2, W/2)
+        for block in self.middle:
+            h = block(h, embedding)
+        h = self.grow(F.interpolate(h, scale_factor=2.0))
+        h = self.up(h + fine, embedding)  # (B, C, H, W)
+        h = self.out(F.silu(self.norm(h)))
+        return F.pixel_shuffle(h, self.patch)
+
+    def _embed(
+        self, x: Tensor, t: Tensor | int, label: Tensor | int | None
+    ) -> Tensor:
+        """One vector (B, E) that holds t and the class."""
+        t = torch.as_tensor(t, device=x.device).expand(len(x))
+        waves = timestep_embedding(t, 4 * self.base_channels)
+        embedding = self.time(waves.to(x.dtype))
+        if self.num_classes:
+            label = self.null_label if label is None else label
+            label = torch.as_tensor(label, device=x.device)
+            embedding = embedding + self.classes(label.expand(len(x)))
+        return F.silu(embedding)
+
+    def _check(self, x: Tensor, label: Tensor | int | None) -> None:
+        step = 2 * self.patch
+        if x.ndim != 4 or x.shape[1] != self.in_channels:
+            raise ValueError(
+                f"x must have shape (B, {self.in_channels}, H, W); "
+                f"got {tuple(x.shape)}"
+            )
+        if any(
+            not SMALLEST <= side <= LARGEST or side % step
+            for side in x.shape[2:]
+        ):
+            raise ValueError(
+                f"height and width must be {SMALLEST} to {LARGEST} and "
+                f"divisible by {step}; got {tuple(x.shape[2:])}"
+            )
+        if label is None:
+            return
+        if not self.num_classes:
+            raise ValueError(
+                "this network knows no classes; build it with "
+                "num_classes=… or leave label out"
+            )
+        label = torch.as_tensor(label)
+        if ((label < 0) | (label > self.num_classes)).any():
+            raise ValueError(
+                f"label must be in 0..{self.num_classes}, where "
+                f"{self.null_label} means no class; got values from "
+                f"{label.min()} to {label.max()}"
+            )
+
+
+def drop_labels(
+    labels: Tensor,
+    null: int,
+    p: float,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Replace each label by *null* with probability *p*.
+
+    So one network learns both halves of classifier-free guidance, Ho &
+    Salimans (2022), algorithm 1.
+
+    labels: (B,) integers    returns (B,), a new tensor
+    """
+    if not 0 <= p <= 1:
+        raise ValueError(f"p must be a probability in 0..1, got {p}")
+    dropped = torch.rand(labels.shape, generator=generator) < p
+    return labels.masked_fill(dropped.to(labels.device), null)
+
+
+def _conv(
+    in_channels: int, out_channels: int, stride: int = 1
+) -> nn.Conv2d:
+    return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1)
+
+
+def _zero(layer: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,223 @@
+"""Train the networks that come with the module, and write their weights.
+
+usage: python tools/weights.py NAME [NAME ...]    or all, for each of them
+
+Writes diffusion_lessons/weights/NAME.safetensors with where it comes from.
+MNIST is read from $DIFFUSION_LESSONS_DATA, or downloaded.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from diffusion_lessons import (
+    EMA,
+    Batches,
+    Guided,
+    NoiseSchedule,
+    TimeUNet,
+    ddim_sample,
+    diffusion_loss,
+    load_images,
+    train,
+)
+from diffusion_lessons.evaluation import (
+    DigitClassifier,
+    features_and_labels,
+    frechet_distance,
+    frechet_floor,
+)
+from diffusion_lessons.pretrained import load_classifier, save_weights
+
+FOLDER = Path(__file__).resolve().parents[1] / "diffusion_lessons/weights"
+DATA = {  # name: (what it is, how many to train on, how many to test on)
+    "digits": ("the training part of scikit-learn's digits", 1077, 720),
+    "mnist": ("the first 10,000 training digits of MNIST", 10_000, 5000),
+}
+SCALE = {"digits": 1.0, "mnist": 1.15}  # of guidance, when judged
+
+
+def images_of(name: str, train: bool = True) -> tuple[Tensor, Tensor]:
+    """The images and labels that recipes train on, or hold out."""
+    images, labels = load_images(name, train=train)
+    count = DATA[name][1 if train else 2]
+    return images[:count], labels[:count]
+
+
+# Classifiers
+
+
+def classifier(name: str, epochs: int, seed: int = 0) -> tuple:
+    """A DigitClassifier trained on bent digits, and its metrics."""
+    torch.manual_seed(seed)
+    model = DigitClassifier()
+    images, labels = images_of(name)
+    batches = Batches(images, labels, batch_size=64, seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    num_steps = epochs * len(images) // 64
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    lr_schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, max_lr=3e-3, total_steps=num_steps, pct_start=0.1
+    )
+    for _ in range(num_steps):
+        x, label = next(batches)
+        loss = F.cross_entropy(model(bent(x, generator)), label)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        lr_schedule.step()
+    model = rounded(model)
+    metrics = {"accuracy": accuracy(model, *images_of(name, train=False))}
+    return model, {"config": {"num_classes": 10}, "metrics": metrics}
+
+
+def bent(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Each image turned, slanted, resized and shifted a little."""
+
+    def up_to(most: float) -> Tensor:
+        u = torch.rand(len(images), generator=generator)
+        return (2 * u - 1) * most
+
+    angle, size = up_to(math.radians(12)), up_to(0.12).exp()
+    across, down, slant = up_to(0.08), up_to(0.08), up_to(0.15)
+    top = [size * angle.cos(), size * (slant - angle.sin()), across]
+    bottom = [size * angle.sin(), size * angle.cos(), down]
+    maps = torch.stack([torch.stack(top, 1), torch.stack(bottom, 1)], 1)
+    grid = F.affine_grid(maps, images.shape, align_corners=False)
+    paper = -1  # what comes in from outside
+    moved = F.grid_sample(images - paper, grid, align_corners=False)
+    return moved + paper
+
+
+def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
+    """The share of images whose class is recognised."""
+    found = features_and_labels(model, images).labels
+    return (found == labels).double().mean().item()
+
+
+# Networks that draw
+
+
+def network(
+    name: str,
+    base_channels: int,
+    patch: int,
+    num_steps: int,
+    decay: float,
+    seed: int = 0,
+) -> tuple:
+    """A TimeUNet that knows the classes, averaged, and its metrics."""
+    torch.manual_seed(seed)
+    config = {"base_channels": base_channels, "patch": patch}
+    config |= {"in_channels": 1, "num_classes": 10}
+    model, schedule = TimeUNet(**config), NoiseSchedule.cosine(1000)
+    ema = EMA(model, decay)
+    for step in train(
+        model,
+        Batches(*images_of(name), batch_size=32, seed=seed),
+        schedule,
+        num_steps=num_steps,
+        lr=2e-3,
+        warmup=100,
+        p_uncond=0.1,
+        seed=seed,
+        loss=partial(diffusion_loss, predicts="v"),
+    ):
+        ema.update(model)
+        if step.step % 1000 == 0:
+            print(f"{name}: step {step.step} of {num_steps}", flush=True)
+    known = {"config": config, "schedule": "cosine", "num_steps": 1000}
+    known |= {"predicts": "v", "shape": images_of(name)[0].shape[1:]}
+    known |= {"training_steps": num_steps}
+    model = rounded(ema.model)
+    return model, known | {"metrics": judged(name, model, schedule)}
+
+
+def judged(name: str, model: nn.Module, schedule: NoiseSchedule) -> dict:
+    """Samples of every class beside as many held-out real images."""
+    count = {"digits": 500, "mnist": 400}[name]
+    reader = load_classifier(name)
+    seen, unseen = (
+        features_and_labels(reader, images_of(name, train)[0]).features
+        for train in (True, False)
+    )
+    generator = torch.Generator().manual_seed(0)
+    label = torch.arange(count) % 10
+    *_, last = ddim_sample(
+        Guided(model, label, model.null_label, SCALE[name]),
+        torch.randn(
+            count, *images_of(name)[0].shape[1:], generator=generator
+        ),
+        schedule,
+        50,
+        eta=1.0,
+        predicts="v",
+        generator=generator,
+    )
+    found = features_and_labels(reader, last.x)
+    chosen = torch.randperm(len(unseen), generator=generator)[:count]
+    distance = frechet_distance(found.features, unseen[chosen])
+    floor = frechet_floor(seen, unseen, count)
+    right = (found.labels == label).double().mean()
+    return {
+        "samples": f"{count}, 50 steps, eta 1, scale {SCALE[name]}",
+        "accuracy": round(right.item(), 3),
+        "frechet": round(distance.item(), 2),
+        "floor": round(floor.mean, 2),
+        "floor_std": round(floor.std, 2),
+    }
+
+
+# All recipes: () -> (model, what is known of it); classifiers first, for
+# they judge the networks
+
+
+RECIPES: dict[str, Callable[[], tuple[nn.Module, dict]]] = {
+    "digits_classifier": lambda: classifier("digits", epochs=150),
+    "mnist_classifier": lambda: classifier("mnist", epochs=25),
+    "digits": lambda: network("digits", 16, 1, 3500, decay=0.995),
+    "mnist": lambda: network("mnist", 40, 2, 16_000, decay=0.999),
+}
+
+
+def rounded(model: nn.Module) -> nn.Module:
+    """The model as a reader will load it, rounded to half precision."""
+    return model.half().float().eval()
+
+
+def make(name: str, seed: int = 0) -> None:
+    """Train one, tell its metrics and write its file."""
+    start = time.process_time()
+    model, known = RECIPES[name]()
+    known |= {
+        "command": f"python tools/weights.py {name}",
+        "data": DATA[name.split("_")[0]][0],
+        "seconds": round(time.process_time() - start),
+        "seed": seed,
+        "torch": torch.__version__.split("+")[0],
+    }
+    save_weights(FOLDER / f"{name}.safetensors", model, known)
+    print(f"{name}: {known['metrics']}, {known['seconds']} s", flush=True)
+
+
+def main(names: list[str]) -> int:
+    """Make what is named."""
+    names = list(RECIPES) if names == ["all"] else names
+    if not names or not set(names) <= set(RECIPES):
+        print(f"{__doc__}\nNAME: {', '.join(RECIPES)}", file=sys.stderr)
+        return 2
+    torch.set_num_threads(1)  # the same bits on the same machine
+    for name in names:
+        make(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
