@@ -186,6 +186,13 @@ def test_on_a_line_the_balls_are_known():
     assert precision_recall(real, fake, k=1).precision == 3 / 5
 
 
+def test_what_is_nearly_a_copy_is_not_inside_a_ball_of_radius_0():
+    """Each point stands there four times: to the third is no way."""
+    real = (100 + torch.randn(30, 4).double()).repeat(4, 1)
+    assert precision_recall(real, real) == (1, 1)
+    assert precision_recall(real, real + 1e-9).precision == 0
+
+
 def test_large_sets_are_the_same_in_pieces(monkeypatch):
     real, fake = torch.randn(50, 3), 1 + torch.randn(40, 3)
     at_once = precision_recall(real, fake), nearest(fake, real).index

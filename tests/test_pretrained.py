@@ -1,11 +1,18 @@
 """The weights in the package: small, of known origin, and good."""
 
+import json
+import os
+from pathlib import Path
+
 import pytest
 import torch
 import weights
+from safetensors import safe_open
+from safetensors.torch import load_file
 from torch import nn
 
 from diffusion_lessons import (
+    DigitClassifier,
     Guided,
     TimeUNet,
     ddim_sample,
@@ -34,6 +41,31 @@ def test_every_file_says_where_it_comes_from(name):
     assert facts["command"] == f"python tools/weights.py {name}"
     assert facts["seconds"] > 0
     assert facts["metrics"]["accuracy"] >= 0.98
+    assert facts["seed"] == 0
+    assert facts["data"] == weights.DATA[name.split("_")[0]][0]
+    assert all(facts[key] is not None for key in FACTS)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_was_judged_no_worse_than_chance_allows(name):
+    """Its distance to real images, within 3 stds of the floor's mean."""
+    judged = provenance(name)["metrics"]
+    assert judged["frechet"] < judged["floor"] + 3 * judged["floor_std"]
+
+
+@pytest.mark.parametrize("name", weights.RECIPES)
+def test_the_config_builds_the_network_that_the_weights_fill(name):
+    facts = provenance(name)
+    kind = DigitClassifier if "classifier" in name else TimeUNet
+    stored = load_file(FOLDER / f"{name}.safetensors")
+    wanted = kind(**facts["config"]).state_dict()
+    assert {k: v.shape for k, v in stored.items()} == {
+        k: v.shape for k, v in wanted.items()
+    }
+    assert {v.dtype for v in stored.values()} <= {
+        torch.float16,
+        torch.int64,
+    }
 
 
 def test_the_classifier_is_as_good_on_held_out_digits_as_it_says():
@@ -43,6 +75,17 @@ def test_the_classifier_is_as_good_on_held_out_digits_as_it_says():
     right = features_and_labels(classifier, images).labels == labels
     said = provenance("digits_classifier")["metrics"]["accuracy"]
     assert right.double().mean().item() == pytest.approx(said, abs=0.003)
+
+
+REAL = Path(os.environ.get("DIFFUSION_LESSONS_DATA") or "")
+if REAL.name and (REAL / "MNIST" / "raw").is_dir():  # it is read as well
+
+    def test_the_classifier_is_as_good_on_mnist_as_it_says():
+        images, labels = weights.images_of("mnist", train=False)
+        right = weights.accuracy(load_classifier("mnist"), images, labels)
+        said = provenance("mnist_classifier")["metrics"]["accuracy"]
+        assert len(images) == 5000
+        assert right == pytest.approx(said, abs=0.001)
 
 
 def drawn(name, count, seed):
@@ -74,8 +117,15 @@ def test_a_network_draws_the_class_that_was_asked_for(name, count, seed):
     found = features_and_labels(load_classifier(name), images)
     assert (found.labels == label).double().mean() >= 0.9
     assert images.abs().max() <= 1
-    same = found.features.view(10, count, -1)
-    assert (same.std(1).mean(1) > 0.2).all()  # never one picture again
+    real, classes = load_images(train=False, size=images.shape[-1])
+    for digit in range(10):  # never one picture again
+        alike = spread(images[label == digit])
+        assert alike > spread(real[classes == digit]) / 2
+
+
+def spread(images):
+    """The root of the mean squared distance to the mean image."""
+    return images.var(0).sum().sqrt()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -98,6 +148,65 @@ def test_an_unknown_name_is_refused_with_the_choices(load):
         ValueError, match="one of 'digits', 'mnist'; got 'a'"
     ):
         load("a")
+
+
+@pytest.mark.parametrize("load", [load_pretrained, load_classifier])
+def test_a_classifier_goes_by_the_name_of_its_images(load):
+    with pytest.raises(ValueError, match="got 'digits_classifier'"):
+        load("digits_classifier")
+
+
+def test_the_origin_of_an_unknown_name_is_refused_with_all_four():
+    choices = ", ".join(map(repr, sorted(weights.RECIPES)))
+    with pytest.raises(ValueError, match=f"one of {choices}; got 'cats'"):
+        provenance("cats")
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_classifier_is_ready_to_read(name):
+    classifier = load_classifier(name)
+    assert not any(part.training for part in classifier.modules())
+    kinds = {p.dtype for p in classifier.parameters()}
+    assert kinds == {torch.float32}
+
+
+def test_what_is_saved_is_the_nearest_half_precision_and_whole(tmp_path):
+    """Counters, such as those of batch normalisation, are not rounded."""
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4))
+    model[1].num_batches_tracked.fill_(100_001)
+    save_weights(tmp_path / "a", model, ORIGIN | {"metrics": {"a": 0.5}})
+    stored = load_file(tmp_path / "a")
+    assert stored["1.num_batches_tracked"].item() == 100_001
+    assert torch.equal(stored["0.weight"], model[0].weight.half())
+    assert model[0].weight.dtype == torch.float32
+    with safe_open(tmp_path / "a", framework="pt") as file:
+        known = json.loads(file.metadata()["provenance"])
+    assert known == ORIGIN | {"metrics": {"a": 0.5}}
+
+
+def test_weights_rounded_once_come_back_as_they_were(tmp_path):
+    model = weights.rounded(DigitClassifier())
+    save_weights(tmp_path / "a", model, ORIGIN)
+    again = DigitClassifier()
+    again.load_state_dict(load_file(tmp_path / "a"))
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name])
+
+
+def test_facts_in_another_order_give_the_same_bytes(tmp_path):
+    model = nn.Linear(2, 2)
+    save_weights(tmp_path / "a", model, ORIGIN)
+    turned = dict(reversed(ORIGIN.items()))
+    save_weights(tmp_path / "b", model, turned)
+    one, same = ((tmp_path / name).read_bytes() for name in "ab")
+    assert one == same
+
+
+@pytest.mark.parametrize("key", FACTS)
+def test_every_fact_must_be_known(tmp_path, key):
+    known = {k: v for k, v in ORIGIN.items() if k != key}
+    with pytest.raises(ValueError, match=f"must also say: {key}$"):
+        save_weights(tmp_path / "a", nn.Linear(1, 1), known)
 
 
 def test_the_same_weights_give_the_same_bytes_in_half_precision(tmp_path):

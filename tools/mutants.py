@@ -58,7 +58,7 @@ def test_file(file: str) -> str:
 
 def freeze(folder: Path) -> None:
     """Copy what the tests need, so that edits meanwhile do no harm."""
-    for part in (PACKAGE, "tests"):
+    for part in (PACKAGE, "tests", "tools"):
         shutil.copytree(ROOT / part, folder / part)
     shutil.copy(ROOT / "pyproject.toml", folder)
 
