@@ -92,7 +92,7 @@ def save_weights(
     """
     from safetensors.torch import save
 
-    missing = ", ".join(FACTS.keys() - provenance.keys())
+    missing = ", ".join(key for key in FACTS if key not in provenance)
     if missing:
         raise ValueError(f"provenance must also say: {missing}")
     text = json.dumps(provenance, sort_keys=True)

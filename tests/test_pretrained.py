@@ -47,10 +47,9 @@ def test_every_file_says_where_it_comes_from(name):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_network_was_judged_no_worse_than_chance_allows(name):
-    """Its distance to real images, within 3 stds of the floor's mean."""
+def test_a_network_was_judged_about_as_close_as_real_images_are(name):
     judged = provenance(name)["metrics"]
-    assert judged["frechet"] < judged["floor"] + 3 * judged["floor_std"]
+    assert judged["frechet"] <= 1.15 * judged["floor"]
 
 
 @pytest.mark.parametrize("name", weights.RECIPES)
@@ -217,6 +216,11 @@ def test_the_same_weights_give_the_same_bytes_in_half_precision(tmp_path):
     assert data == (tmp_path / "b").read_bytes()
     numbers = sum(p.numel() for p in model.parameters())
     assert 2 * numbers < len(data) < 2 * numbers + 8000
+
+
+def test_all_that_is_missing_is_named_in_the_order_of_the_facts(tmp_path):
+    with pytest.raises(ValueError, match=f"say: {', '.join(FACTS)}$"):
+        save_weights(tmp_path / "a", nn.Linear(1, 1), {})
 
 
 def test_weights_of_unknown_origin_are_not_saved(tmp_path):
