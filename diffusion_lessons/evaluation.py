@@ -337,6 +337,11 @@ def bootstrap(
     Each resample draws the rows of each sample with replacement: the rows
     of one tensor stay whole, different tensors are drawn independently.
     What was measured in pairs belongs into one tensor, side by side.
+
+    For means and shares. Not so for ``frechet_distance``: the repeated
+    rows add once more what the finite sets had added, so low can lie above
+    the value. What then holds the distance of endless sets is the interval
+    turned round, 2 value - high to 2 value - low.
     """
     if not samples or min(map(len, samples)) < 2:
         raise ValueError(

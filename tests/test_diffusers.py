@@ -13,6 +13,7 @@ from diffusers import (
     FlowMatchEulerDiscreteScheduler,
     UNet2DModel,
 )
+from theirs import NAMES, TYPES
 from torch.testing import assert_close
 
 from diffusion_lessons import (
@@ -39,8 +40,6 @@ from diffusion_lessons import (
     x0_and_eps,
 )
 
-NAMES = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
-TYPES = {"eps": "epsilon", "x0": "sample", "v": "v_prediction"}
 REFIT = {"use_clipped_model_output": True}  # as we do, always
 
 

@@ -420,6 +420,15 @@ def test_different_samples_are_drawn_independently_but_rows_stay_whole():
     assert same == (0, 0, 0)
 
 
+def test_repeats_add_to_a_frechet_distance_what_finite_sets_had_added():
+    """Two sets of one kind: the distance of endless sets is 0."""
+    x, y = torch.randn(2, 200, 16)
+    value, low, high = bootstrap(frechet_distance, x, y, resamples=60)
+    assert value < low
+    assert 2 * value - high < 0 < 2 * value - low
+    assert (low + high) / 2 == pytest.approx(2 * value, rel=0.2)
+
+
 def test_a_resample_is_as_large_as_its_sample_and_repeats_rows():
     sizes, repeats = set(), []
 
@@ -464,6 +473,7 @@ def test_the_classifier_takes_both_sizes_and_knows_its_confidence(side):
     assert_close(found.confidence, chances.amax(1))
     assert torch.equal(found.labels, chances.argmax(1))
     assert_close(found.features, features_and_labels(model, images)[0])
+    assert found.features.min() == 0  # what a ReLU leaves
 
 
 @pytest.mark.parametrize("training", [True, False])

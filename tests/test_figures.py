@@ -30,7 +30,6 @@ from diffusion_lessons.figures import (
     scrub_histograms,
     scrub_images,
     scrub_points,
-    show_grid,
     show_images,
     show_source,
     use_style,
@@ -64,7 +63,6 @@ CALLS = {
         {"a": (torch.randn(9, 2), "x0", torch.randn(9, 2), "prediction")}
     ),
     "bars": lambda: plot_bars({"a": X[:4]}, expected=X[:4]),
-    "grid": lambda: show_grid(IMAGES, columns=3),
 }
 
 
@@ -193,16 +191,6 @@ def test_bars_have_the_heights_and_the_expected_steps():
     for ax in plt.gcf().axes:
         (real,) = ax.lines
         assert torch.equal(torch.tensor(real.get_ydata()), X[:4])
-
-
-def test_a_grid_holds_the_images_row_by_row_and_nothing_wider():
-    show_grid(IMAGES, columns=3)
-    (picture,) = plt.gca().images
-    sheet = torch.tensor(picture.get_array())
-    assert sheet.shape == (9, 14)
-    assert torch.equal(sheet[:4, 5:9], IMAGES[1, 0].clamp(-1, 1))
-    assert torch.equal(sheet[5:, :4], IMAGES[3, 0].clamp(-1, 1))
-    assert (sheet[4] == 1).all()
 
 
 def test_panels_stand_side_by_side_with_their_own_labels():

@@ -7,6 +7,7 @@ without entry 0 are theirs.
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from theirs import NAMES
 from torch.testing import assert_close
 
 from diffusion_lessons import (
@@ -21,7 +22,6 @@ from diffusion_lessons import (
 T = 1000
 OUR_T = torch.arange(1, T + 1)
 THEIR_T = OUR_T - 1
-NAMES = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
 
 
 @pytest.fixture(params=NAMES)

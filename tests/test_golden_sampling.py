@@ -9,6 +9,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, DDPMScheduler
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
+from theirs import NAMES, TYPES
 from torch.testing import assert_close
 
 from diffusion_lessons import (
@@ -20,8 +21,6 @@ from diffusion_lessons import (
     x0_and_eps,
 )
 
-NAMES = {"linear": "linear", "cosine": "squaredcos_cap_v2"}
-TYPES = {"eps": "epsilon", "x0": "sample", "v": "v_prediction"}
 VARIANCES = {"posterior": "fixed_small", "beta": "fixed_large"}
 SPACINGS = {  # 50 steps of 1000
     "trailing": ddim_timesteps(1000, 50),  # 1000, 980, … 20, 0

@@ -17,7 +17,6 @@ from .plots import (
     plot_points,
     plot_stops,
     plot_walkers,
-    show_grid,
     show_images,
 )
 from .style import COLORS, use_style
@@ -41,7 +40,6 @@ __all__ = [
     "scrub_histograms",
     "scrub_images",
     "scrub_points",
-    "show_grid",
     "show_images",
     "show_source",
     "use_style",

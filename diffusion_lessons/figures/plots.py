@@ -45,23 +45,6 @@ def show_images(
         ax.set_title(label, fontsize=8, pad=3)
 
 
-def show_grid(images: Tensor, columns: int = 16) -> None:
-    """Many images in rows of *columns*, as one picture with thin gaps.
-
-    images: (N, 1, H, W) in [-1, 1]
-    """
-    side, gap = images.shape[-1], max(1, images.shape[-1] // 14)
-    rows = -(-len(images) // columns)
-    shape = rows * (side + gap) - gap, columns * (side + gap) - gap
-    sheet = torch.ones(shape)
-    for i, image in enumerate(images.clamp(-1, 1)):
-        y, x = (k * (side + gap) for k in divmod(i, columns))
-        sheet[y : y + side, x : x + side] = image[0]
-    height = WIDTH * sheet.shape[0] / sheet.shape[1]
-    _, ax = plt.subplots(figsize=(WIDTH, height))
-    draw_image(ax, sheet[None])
-
-
 def draw_image(ax: Axes, image: Tensor) -> None:
     """One image (1, H, W) with -1 black, 1 white, every pixel a square."""
     ax.imshow(
