@@ -157,9 +157,9 @@ OURS = Contestant(
     partial(diffusion_loss, predicts="v"),
     draw_ours,
     (
-        Tried(Recipe(16, lr=2e-3, batch_size=32)),
-        Tried(Recipe(16, lr=4e-3, batch_size=32)),
-        Tried(Recipe(16, lr=2e-3, batch_size=64)),
+        Tried(Recipe(16, lr=2e-3, batch_size=32), 18.46),
+        Tried(Recipe(16, lr=4e-3, batch_size=32), 15.24),
+        Tried(Recipe(16, lr=2e-3, batch_size=64), 21.14),
     ),
 )
 ALL_PEERS = (
@@ -169,9 +169,9 @@ ALL_PEERS = (
         loss_diffusers,
         draw_diffusers,
         (
-            Tried(Recipe(32, lr=1e-3, batch_size=16)),
-            Tried(Recipe(32, lr=2e-3, batch_size=16)),
-            Tried(Recipe(32, lr=1e-3, batch_size=32)),
+            Tried(Recipe(32, lr=1e-3, batch_size=16), 328.79),
+            Tried(Recipe(32, lr=2e-3, batch_size=16), 227.36),
+            Tried(Recipe(32, lr=1e-3, batch_size=32), 282.23),
         ),
     ),
     Contestant(
@@ -180,9 +180,9 @@ ALL_PEERS = (
         loss_lucidrains,
         draw_lucidrains,
         (
-            Tried(Recipe(32, lr=1e-3, batch_size=16)),
-            Tried(Recipe(16, lr=1e-3, batch_size=16)),
-            Tried(Recipe(16, lr=2e-3, batch_size=32)),
+            Tried(Recipe(32, lr=1e-3, batch_size=16), 157.42),
+            Tried(Recipe(16, lr=1e-3, batch_size=16), 132.37),
+            Tried(Recipe(16, lr=2e-3, batch_size=32), 103.25),
         ),
     ),
     Contestant(
@@ -191,9 +191,9 @@ ALL_PEERS = (
         loss_course,
         draw_course,
         (
-            Tried(Recipe(32, lr=1e-3, batch_size=128)),
-            Tried(Recipe(32, lr=1e-3, batch_size=32)),
-            Tried(Recipe(32, lr=3e-3, batch_size=32)),
+            Tried(Recipe(32, lr=1e-3, batch_size=128), 144.35),
+            Tried(Recipe(32, lr=1e-3, batch_size=32), 83.6),
+            Tried(Recipe(32, lr=3e-3, batch_size=32), 34.1),
         ),
     ),
 )
