@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from diffusion_lessons import EMA, Batches, NoiseSchedule, train
 
 SCHEDULE = NoiseSchedule.cosine()
-PROBE = 25  # steps, at most, that tell how long a step takes
+PROBE = 100  # steps, at most, that tell how long a step takes
 
 
 class Options(NamedTuple):
