@@ -30,6 +30,7 @@ FIGURES = [  # and inside figures as well
     {"style", "widgets", "page"},
     {"plots", "diagrams"},
     {"films"},
+    {"live"},
 ]
 FIGURE_FLOOR = {
     name: i for i, floor in enumerate(FIGURES) for name in floor

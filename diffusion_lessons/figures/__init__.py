@@ -5,8 +5,10 @@ from .films import (
     scrub_grid,
     scrub_histograms,
     scrub_images,
+    scrub_linked,
     scrub_points,
 )
+from .live import draw_chain, draw_jump, draw_samples
 from .page import show_source
 from .plots import (
     plot_balls,
@@ -20,11 +22,15 @@ from .plots import (
     show_images,
 )
 from .style import COLORS, use_style
-from .widgets import Scrubber
+from .widgets import Live, Scrubber
 
 __all__ = [
     "COLORS",
+    "Live",
     "Scrubber",
+    "draw_chain",
+    "draw_jump",
+    "draw_samples",
     "draw_time_unet",
     "draw_turn",
     "draw_unet",
@@ -39,6 +45,7 @@ __all__ = [
     "scrub_grid",
     "scrub_histograms",
     "scrub_images",
+    "scrub_linked",
     "scrub_points",
     "show_images",
     "show_source",

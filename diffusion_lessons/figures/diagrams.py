@@ -10,15 +10,19 @@ from matplotlib.axes import Axes
 from ..schedule import NoiseSchedule
 from .style import COLORS, WIDTH
 
-# (name, channels at the side it works on, x, level): level 0 is full size
+# Lettering that can still be read when a phone shows it at half its size.
+LETTERS = 13  # points
+MIDDLE = {"va": "center", "fontsize": LETTERS}
+
+# What BasicUNet does, from left to right: text, role, x, levels down
 BOXES = [
-    ("image", "1", 0.0, 0),
-    ("conv", "32", 1.0, 0),
-    ("conv", "64", 2.2, 1),
-    ("conv", "64", 3.4, 2),
-    ("conv", "64", 4.6, 2),
-    ("conv", "32", 5.8, 1),
-    ("conv", "1", 7.0, 0),
+    ("image\n1", "x0", -0.12, 0),
+    ("conv\n32", "truth", 1, 0),
+    ("conv\n64", "truth", 2, 1),
+    ("conv\n64", "truth", 3, 2),
+    ("conv\n64", "truth", 4, 2),
+    ("conv\n32", "truth", 5, 1),
+    ("conv\n1", "prediction", 6, 0),
 ]
 SIDES = ["H × W", "H/2 × W/2", "H/4 × W/4"]
 
@@ -36,42 +40,42 @@ TIME_BOXES = [
 
 def draw_unet() -> None:
     """BasicUNet: three convolutions down, three up, two added skips."""
-    _, ax = plt.subplots(figsize=(WIDTH, 2.6))
-    for name, channels, x, level in BOXES:
-        _box(ax, name, channels, x, -level)
-    for before, after in pairwise(BOXES):
-        _arrow(ax, before[2:], after[2:])
-    for level, start, stop in [(0, 1, 6), (1, 2, 5)]:
-        _skip(ax, BOXES[start][2], BOXES[stop][2], -level)
+    _, ax = plt.subplots(figsize=(WIDTH, 3.4))
+    for (*_, x0, above), (*_, x1, below) in pairwise(BOXES):
+        _step(ax, x0, x1, above, below)
+    for text, role, x, level in BOXES:
+        _framed(ax, text, role, x, -level)
+    _skip(ax, 1, 6, 0, "skip: copied and added")
+    _skip(ax, 2, 5, -1, "skip")
     for level, side in enumerate(SIDES):
-        ax.text(-0.6, -level, side, ha="right", va="center", fontsize=8)
-    ax.set(xlim=(-1.7, 7.6), ylim=(-2.5, 0.75))
+        ax.text(-0.65, -level, side, ha="right", **MIDDLE)
+    ax.set(xlim=(-1.95, 6.65), ylim=(-2.35, 0.35))
     ax.axis("off")
 
 
 def draw_time_unet() -> None:
     """TimeUNet: four residual blocks, each of which is told t."""
-    _, ax = plt.subplots(figsize=(WIDTH, 3.3))
+    _, ax = plt.subplots(figsize=(WIDTH, 3.6))
     for text, role, x, y in TIME_BOXES:
-        _framed(ax, text, role, x, y, fontsize=10)
+        _framed(ax, text, role, x, y)
     for before, after in pairwise(TIME_BOXES):
         down = after[3] - before[3]
         start = before[2] + 0.42, before[3] + 0.3 * down
         stop = after[2] - 0.42, after[3] - 0.3 * down
         _line(ax, start, stop)
-    for text, x in [("halve", 2.4), ("double", 5.65)]:
-        ax.text(x, -0.75, text, ha="center", va="center", fontsize=10)
-    _line(ax, (2.75, 0), (5.1, 0), color=COLORS["xt"], linestyle="--")
-    ax.text(5.2, 0, "+", ha="center", va="center", fontsize=13)
-    ax.text(4.0, 0.08, "skip", ha="center", va="bottom", fontsize=10)
+    for text, x in [("halve", 2.3), ("double", 5.75)]:
+        ax.text(x, -0.8, text, ha="center", **MIDDLE)
+    _line(ax, (2.75, 0), (5.0, 0), color=COLORS["xt"], linestyle="--")
+    ax.text(5.15, 0, "+", ha="center", **MIDDLE)
+    ax.text(4.0, 0.08, "skip", ha="center", va="bottom", fontsize=LETTERS)
 
     told = {"color": COLORS["guidance"], "linestyle": ":", "lw": 1.6}
     ax.plot((2.3, 5.7), (1.1, 1.1), **told)
     for _, _, x, y in TIME_BOXES[2:6]:
         _line(ax, (x, 1.1), (x, y + 0.4), **told)
     source = "waves of t, two layers (and the class)"
-    _framed(ax, source, "guidance", 4.0, 1.4, fontsize=10)
-    ax.text(2.2, 0.7, "scale and shift", ha="right", fontsize=10)
+    _framed(ax, source, "guidance", 4.0, 1.4)
+    ax.text(2.2, 0.75, "scale and shift", ha="right", **MIDDLE)
     ax.set(xlim=(-0.5, 7.4), ylim=(-1.65, 1.65))
     ax.axis("off")
 
@@ -115,27 +119,9 @@ def _draw_turn(ax: Axes, signal: float, sigma: float) -> None:
         )
 
 
-def _box(ax: Axes, name: str, channels: str, x: float, y: float) -> None:
-    role = "x0" if name == "image" else "prediction" if x == 7 else "truth"
-    _framed(ax, f"{name}\n{channels}", role, x, y)
-
-
-def _framed(
-    ax: Axes, text: str, role: str, x: float, y: float, fontsize: int = 8
-) -> None:
-    ax.text(
-        x,
-        y,
-        text,
-        ha="center",
-        va="center",
-        fontsize=fontsize,
-        bbox={
-            "boxstyle": "round,pad=0.35",
-            "fc": "white",
-            "ec": COLORS[role],
-        },
-    )
+def _framed(ax: Axes, text: str, role: str, x: float, y: float) -> None:
+    frame = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": COLORS[role]}
+    ax.text(x, y, text, ha="center", bbox=frame, **MIDDLE)
 
 
 def _line(ax: Axes, start: tuple, stop: tuple, **style) -> None:
@@ -144,51 +130,28 @@ def _line(ax: Axes, start: tuple, stop: tuple, **style) -> None:
     ax.annotate("", xy=stop, xytext=start, arrowprops=props)
 
 
-def _arrow(ax: Axes, start: tuple, stop: tuple) -> None:
-    (x0, level0), (x1, level1) = start, stop
-    what = {1: "max-pool", -1: "upsample"}.get(level1 - level0, "")
-    ax.annotate(
-        "",
-        xy=(
-            x1 - 0.38,
-            -level1 + 0.18 * (level1 > level0) - 0.18 * (level1 < level0),
-        ),
-        xytext=(
-            x0 + 0.38,
-            -level0 - 0.18 * (level1 > level0) + 0.18 * (level1 < level0),
-        ),
-        arrowprops={"arrowstyle": "->", "color": "#444444"},
-    )
-    side = 1 if level1 < level0 else -1
-    ax.text(
-        (x0 + x1) / 2 + 0.42 * side,
-        -(level0 + level1) / 2,
-        what,
-        fontsize=7,
-        ha="left" if side > 0 else "right",
-        va="center",
-        color="#444444",
-    )
+def _step(ax: Axes, x0: float, x1: float, above: int, below: int) -> None:
+    """An arrow to the next box, and what happens to the size on the way."""
+    down = below - above
+    if down == 0:
+        _line(ax, (x0 + 0.38, -above), (x1 - 0.38, -below))
+        return
+    start = x0 + 0.2, -above - 0.28 * down
+    stop = x1 - 0.2, -below + 0.28 * down
+    _line(ax, start, stop)
+    what, side = ("max-pool", "right") if down > 0 else ("upsample", "left")
+    x = (x0 + x1) / 2 - 0.14 * down
+    ax.text(x, -(above + below) / 2, what, ha=side, **MIDDLE)
 
 
-def _skip(ax: Axes, x0: float, x1: float, y: float) -> None:
-    ax.annotate(
-        "",
-        xy=(x1 - 0.75, y),
-        xytext=(x0 + 0.4, y),
-        arrowprops={
-            "arrowstyle": "->",
-            "color": COLORS["xt"],
-            "linestyle": "--",
-        },
+def _skip(ax: Axes, x0: float, x1: float, y: float, text: str) -> None:
+    _line(
+        ax,
+        (x0 + 0.42, y),
+        (x1 - 0.66, y),
+        color=COLORS["xt"],
+        linestyle="--",
     )
-    ax.text(x1 - 0.58, y, "+", ha="center", va="center", fontsize=11)
-    ax.text(
-        (x0 + x1) / 2,
-        y + 0.1,
-        "skip: copied and added",
-        fontsize=7,
-        ha="center",
-        va="bottom",
-        color="#444444",
-    )
+    ax.text(x1 - 0.54, y, "+", ha="center", **MIDDLE)
+    x = (x0 + x1) / 2
+    ax.text(x, y + 0.05, text, ha="center", va="bottom", fontsize=LETTERS)

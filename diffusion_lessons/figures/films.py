@@ -3,18 +3,22 @@
 from collections.abc import Iterator, Sequence
 
 import matplotlib.pyplot as plt
+import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from .plots import (
+    Curve,
     as_array,
+    draw_curve,
     draw_histogram,
     draw_image,
     draw_points,
     draw_row_name,
 )
 from .style import COLORS, WIDTH
-from .widgets import Scrubber
+from .widgets import COLORS_LINKED, Scrubber
 
 
 def scrub_images(
@@ -153,3 +157,78 @@ def _row_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
                 draw_image(ax, image)
             draw_row_name(row_axes[0], name)
         yield figure
+
+
+def scrub_linked(
+    curves: dict[str, list[Curve]],
+    stops: Sequence[float],
+    images: dict[str, Tensor],
+    labels: Sequence[str],
+    *,
+    alt: str,
+    caption: str,
+    axes: dict | None = None,
+    **options,
+) -> Scrubber:
+    """Curves with a marker that moves along, and the images at that place.
+
+    curves: {label of the y-axis: curves}, as one panel of plot_curves
+    stops: (frames,) where on the x-axis    axes: what Axes.set takes
+    images: {name: (frames, N, 1, H, W)}
+    """
+    frames = (
+        draw_linked(curves, x, dict(zip(images, rows, strict=True)), axes)
+        for x, *rows in zip(stops, *images.values(), strict=True)
+    )
+    options = {"colors": COLORS_LINKED} | options
+    return Scrubber(frames, labels, alt=alt, caption=caption, **options)
+
+
+def draw_linked(
+    curves: dict[str, list[Curve]],
+    x: float,
+    images: dict[str, Tensor],
+    axes: dict | None = None,
+) -> Figure:
+    """One frame: curves with a marker at *x*, and images beside them.
+
+    images: {name: (N, 1, H, W)}, a row each; where N is 1, side by side
+    """
+    names, rows = list(images), list(images.values())
+    side_by_side = all(len(row) == 1 for row in rows)
+    table = [torch.cat(rows)] if side_by_side else rows
+    columns = max(map(len, table))
+    figure = plt.figure(figsize=(WIDTH, 2.1))
+    side = 1.8 / len(table)  # of an image, in inches, if there is room
+    widths = [max(WIDTH / side - columns, 0.45 * columns), *[1] * columns]
+    grid = figure.add_gridspec(len(table), columns + 1, width_ratios=widths)
+    _mark(figure.add_subplot(grid[:, 0]), curves, x, axes or {})
+    for i, row in enumerate(table):
+        cells = [
+            figure.add_subplot(grid[i, k + 1]) for k in range(len(row))
+        ]
+        for ax, image in zip(cells, row, strict=True):
+            draw_image(ax, image)
+        if side_by_side:
+            for ax, name in zip(cells, names, strict=True):
+                ax.set_title(name, fontsize=9, pad=4)
+        else:
+            draw_row_name(cells[0], names[i])
+    return figure
+
+
+def _mark(
+    ax: Axes, curves: dict[str, list[Curve]], x: float, axes: dict
+) -> None:
+    ((ylabel, lines),) = curves.items()
+    for curve in lines:
+        draw_curve(ax, *curve)
+    for line in list(ax.lines):
+        seen, y = line.get_data()
+        nearest = abs(seen - x).argmin()
+        dot = {"marker": "o", "ms": 6, "color": line.get_color()}
+        ax.plot(seen[nearest], y[nearest], **dot)
+    ax.axvline(x, color=COLORS["truth"], lw=0.8, zorder=0)
+    ax.set(ylabel=ylabel, **({"xlabel": "step $t$"} | axes))
+    if any(curve[0] for curve in lines):
+        ax.legend(loc="lower left", frameon=True)  # in all frames
