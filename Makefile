@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book test refresh bench weights test-colab clean style unit notebooks
+.PHONY: help book serve pdf test refresh bench weights test-colab clean style unit notebooks
 
 # The first Python that runs, is new enough and can make an environment.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -10,6 +10,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 	2>/dev/null && echo $$p && break; done)
 
 BIN := .venv/bin
+PORT := 8000
 COLAB := .venv-colab/bin
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 NBVAL := -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
@@ -24,6 +25,7 @@ help:  ## list the targets
 		awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 book: .venv/.installed  ## build the book into _build/html
+	@$(BIN)/python tools/page_sampler.py
 	@echo "book: building the pages, warnings are errors"
 	@log=$$($(BIN)/jupyter-book build . --all -W -n --keep-going -q 2>&1) \
 		|| { echo "$$log"; exit 1; }
@@ -45,6 +47,14 @@ notebooks: .venv/.installed  ## a part of test: every cell, run and compared
 	@echo "notebooks: every cell again, outputs compared"
 	@$(BIN)/python $(NBVAL) book
 
+serve: book  ## the built book on localhost, with its sampler
+	@echo "serve: http://localhost:$(PORT)/ (Ctrl-C ends it)"
+	@$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 -d _build/html
+
+pdf: book  ## bind the whole book into _build/diffusion_lessons.pdf
+	@echo "pdf: printing every page"
+	@$(BIN)/python tools/pdf.py
+
 refresh: .venv/.installed  ## run the notebooks and write their outputs
 	@echo "refresh: running every notebook"
 	@$(BIN)/python tools/refresh.py book/*.ipynb
@@ -62,7 +72,8 @@ test-colab: .venv-colab/.installed  ## the notebooks with Colab's versions
 	@$(COLAB)/python tools/colab_versions.py requirements-colab.txt
 	@$(COLAB)/python -m pip check --disable-pip-version-check
 	@echo "test-colab: every cell again, outputs compared"
-	@PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/python $(NBVAL) book
+	@PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/python $(NBVAL) \
+		book tests/test_live.py
 	@echo "test-colab: versions, notebooks: all passed"
 
 clean:  ## remove what was built and installed

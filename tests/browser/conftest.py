@@ -1,27 +1,17 @@
 """A browser that can reach the built book and nothing else."""
 
+import functools
 import os
-import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from chromium import HOW_TO_GET_ONE, launch_chromium
 from playwright.sync_api import Error, sync_playwright
 
 HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-HOW_TO_GET_ONE = (
-    "no Chromium found, so no page was looked at: install one "
-    "(`apt install chromium`, or `playwright install chromium`) "
-    "or name it: CHROMIUM=/path/to/chromium"
-)
 LOCAL = ("file:", "data:", "blob:")
-
-
-def find_chromium():
-    """Return a path, or None for the one Playwright may have installed."""
-    if os.environ.get("CHROMIUM"):
-        return os.environ["CHROMIUM"]
-    return next(filter(None, map(shutil.which, NAMES)), None)
 
 
 @pytest.fixture(scope="session")
@@ -37,29 +27,43 @@ def chromium():
     """One browser for all pages."""
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(
-                executable_path=find_chromium(),
-                args=["--no-sandbox", "--disable-gpu"],
-            )
+            browser = launch_chromium(playwright)
         except Error as error:
             if os.environ.get("REQUIRE_BROWSER") == "1":
                 pytest.fail(f"{HOW_TO_GET_ONE}\n{error}")
-            pytest.skip(HOW_TO_GET_ONE)
+            pytest.skip(f"no page was looked at: {HOW_TO_GET_ONE}")
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(html):
+    """The address of the built book on localhost."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Quiet, directory=html)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as served:
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        served.shutdown()
 
 
 class Visit:
     """A page as loaded, with all that it complained about."""
 
-    def __init__(self, browser, address, width):
-        self.outward, self.complaints = [], []
+    def __init__(self, browser, address, width, **look):
+        self.outward, self.complaints, self.weights = [], [], {}
+        look = {"color_scheme": "light"} | look
         self.page = browser.new_page(
-            viewport={"width": width, "height": 900}, color_scheme="light"
+            viewport={"width": width, "height": 900}, **look
         )
         self.page.route("**/*", self._gate)
         self.page.on("console", self._listen)
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
+        self.page.on("requestfinished", self._weigh)
         self.page.goto(address, wait_until="load")
         self.page.wait_for_function(
             "window.MathJax === undefined || MathJax.startup?.promise"
@@ -77,16 +81,23 @@ class Visit:
         if message.type == "error":
             self.complaints.append(message.text)
 
+    def _weigh(self, request):
+        """Note how large each file is that the page has asked for."""
+        if request.url.startswith("file:"):
+            path = Path(request.url.removeprefix("file://").split("?")[0])
+            self.weights[path] = path.stat().st_size
+
 
 @pytest.fixture(scope="session")
 def visit(chromium, html):
-    """Open a page of the book, at most once for each width."""
+    """Open a page of the book, at most once for each width and look."""
     visits = {}
 
-    def open_page(name, width=1280):
-        if (name, width) not in visits:
+    def open_page(name, width=1280, **look):
+        key = name, width, *look.items()
+        if key not in visits:
             address = (html / f"{name}.html").as_uri()
-            visits[name, width] = Visit(chromium, address, width)
-        return visits[name, width]
+            visits[key] = Visit(chromium, address, width, **look)
+        return visits[key]
 
     return open_page

@@ -1,23 +1,11 @@
 """Every built page, seen as a reader sees it: in a browser, offline."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
-import yaml
-
-ROOT = Path(__file__).resolve().parents[2]
-TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-CHAPTERS = [c["file"] for c in TOC["parts"][0]["chapters"]]
-PAGES = [
-    TOC["root"],
-    *(c["file"] for part in TOC["parts"] for c in part["chapters"]),
-]
-PHONE = 390
+from pages import CHAPTERS, PAGES, PHONE, each_chapter, each_page
 
 pytestmark = pytest.mark.browser
-each_page = pytest.mark.parametrize("name", PAGES)
-each_chapter = pytest.mark.parametrize("name", CHAPTERS)
 
 # MathJax shows a command it does not know in red, and goes on.
 RAW_FORMULAS = """() => [...document.querySelectorAll('.math')]

@@ -1,0 +1,18 @@
+"""The pages of the book, in its order."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+CHAPTERS = [c["file"] for c in TOC["parts"][0]["chapters"]]
+PAGES = [
+    TOC["root"],
+    *(c["file"] for part in TOC["parts"] for c in part["chapters"]),
+]
+PHONE = 390  # pixels
+
+each_page = pytest.mark.parametrize("name", PAGES)
+each_chapter = pytest.mark.parametrize("name", CHAPTERS)

@@ -1,0 +1,100 @@
+"""Every page on a phone: fingers, short lines, small figures."""
+
+import pytest
+from pages import CHAPTERS, PHONE, each_chapter, each_page
+
+pytestmark = pytest.mark.browser
+
+FINGER = 44  # pixels, as WCAG 2.5.5 and the makers of phones have it
+CONTROLS = "button, input, select, summary, [role=button], .btn, .nav-link"
+LISTS = ".bd-links a, .navbar-brand, .prev-next-area a"
+
+# Links in running text are exempt, and so is what nobody can see now.
+SMALL = """([selector, finger]) => [...document.querySelectorAll(selector)]
+    .filter(e => e.checkVisibility({visibilityProperty: true})
+              && !e.closest('.visually-hidden'))
+    .map(e => [e, e.getBoundingClientRect()])
+    .filter(([e, box]) => box.width && box.height
+         && Math.min(box.width, box.height) < finger - 0.5)
+    .map(([e, box]) => `${e.outerHTML.slice(0, 60)}
+                        ${box.width} x ${box.height}`)"""
+SIDEWAYS = """() => [...document.querySelectorAll('.bd-article pre')]
+    .filter(e => e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.textContent.slice(0, 60))"""
+# Where a broken line of code begins, and where it goes on.
+BROKEN = """() => [...document.querySelectorAll('.cell_input .dl-line')]
+    .filter(e => e.checkVisibility())
+    .map(e => { const range = document.createRange();
+        const text = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+        const at = [];
+        for (let n; n = text.nextNode();)
+            for (let i = 0; i < n.length; i++) if (n.data[i].trim()) {
+                range.setStart(n, i); range.setEnd(n, i + 1);
+                at.push(range.getBoundingClientRect()); }
+        return at; })
+    .filter(at => at.length && at.at(-1).top > at[0].bottom)
+    .map(at => [at[0].left, Math.min(...at
+        .filter(box => box.top > at[0].bottom).map(box => box.left))])"""
+# The share of its size on a large screen at which a figure is shown.
+SHARES = """() => [...document.querySelectorAll(
+        '.bd-article figure:not(.dl-scrub) img')]
+    .filter(e => e.checkVisibility() && !e.closest('details'))
+    .map(e => e.getBoundingClientRect().width / (e.naturalWidth / 2))"""
+
+
+def small(page, selector):
+    return page.evaluate(SMALL, [selector, FINGER])
+
+
+@each_page
+def test_every_control_is_as_large_as_a_fingertip(name, visit):
+    assert small(visit(name, PHONE).page, f"{CONTROLS}, {LISTS}") == []
+
+
+@pytest.mark.parametrize("sidebar", ["primary", "secondary"])
+def test_what_a_sidebar_holds_is_as_large_as_a_fingertip(sidebar, visit):
+    page = visit(CHAPTERS[0], PHONE, has_touch=True).page
+    page.locator(f".{sidebar}-toggle").first.click()
+    dialog = page.locator(f"#pst-{sidebar}-sidebar-modal")
+    assert dialog.locator("a").count() > 5
+    assert small(page, f"dialog a, dialog {CONTROLS}") == []
+    page.keyboard.press("Escape")
+    assert not dialog.is_visible()
+
+
+def test_the_search_field_is_as_large_as_a_fingertip(visit):
+    page = visit(CHAPTERS[0], PHONE, has_touch=True).page
+    page.locator(".search-button:visible").click()
+    assert page.locator("dialog input").is_visible()
+    assert small(page, "dialog input") == []
+    page.keyboard.press("Escape")
+
+
+@each_page
+def test_no_code_is_read_by_scrolling_sideways(name, visit):
+    assert visit(name, PHONE).page.evaluate(SIDEWAYS) == []
+
+
+def test_a_broken_line_of_code_goes_on_further_in(visit):
+    page = visit(CHAPTERS[0], PHONE).page
+    broken = page.evaluate(BROKEN)
+    assert len(broken) > 5
+    assert all(rest > begin + 10 for begin, rest in broken)
+
+
+@each_chapter
+def test_figures_reach_from_edge_to_edge(name, visit):
+    shares = visit(name, PHONE).page.evaluate(SHARES)
+    assert shares
+    assert min(shares) > 0.6
+
+
+def test_the_code_that_is_copied_is_the_code_that_was_written(visit):
+    wide, phone = (visit(CHAPTERS[0], w).page for w in (1280, PHONE))
+    texts = [
+        page.locator("div.cell_input pre").all_text_contents()
+        for page in (wide, phone)
+    ]
+    assert texts[0] == texts[1]
+    assert "\u200b" not in "".join(texts[0])
+    assert "import torch\n" in texts[0][0]

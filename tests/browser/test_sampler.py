@@ -1,0 +1,398 @@
+"""The sampler in the pages draws what the module draws."""
+
+import os
+import re
+import shutil
+
+import pytest
+import torch
+from pages import PAGES, PHONE
+from torch.testing import assert_close
+
+from diffusion_lessons import (
+    Guided,
+    ancestral_sample,
+    ddim_sample,
+    ddim_timesteps,
+    load_pretrained,
+)
+
+pytestmark = pytest.mark.browser
+
+FRONT = PAGES[0]
+WITH_ONE = [
+    FRONT,
+    "book/07_sampling_ancestral",
+    "book/08_sampling_ddim",
+    "book/09_guidance",
+]
+PATIENCE = 60_000  # milliseconds, for a machine that is busy
+DONE = (
+    "document.querySelector('.dl-status')?.textContent.startsWith('Done')"
+)
+FILM = """() => document.querySelector('.dl-sampler').sampler.frames.map(
+    f => ({t: f.t, x: [...f.x], x0Hat: f.x0Hat && [...f.x0Hat]}))"""
+SAMPLE = """async ({name, xT, noises, ...settings}) => {
+    const network = await diffusionSampler.network(name);
+    const noise = () => noises.shift();
+    const film = [];
+    const run = ddim.sample(
+        network.model, xT, network, {...settings, noise});
+    for await (const { t, x, x0Hat } of run)
+        film.push({t, x: [...x], x0Hat: [...x0Hat]});
+    return film;
+}"""
+
+
+@pytest.fixture(scope="module")
+def built(html):
+    """Without npm there is no sampler, and here nothing to test."""
+    if not (html / "_static" / "sampler").exists():
+        if os.environ.get("REQUIRE_BROWSER") == "1" or shutil.which("npm"):
+            pytest.fail("this build has no sampler: `make book` says why")
+        pytest.skip("no npm, so this build of the book has no sampler")
+
+
+@pytest.fixture
+def tab(chromium, server, built):
+    """A page of its own on localhost, that notes what it asks for."""
+    opened = []
+
+    def open_tab(name=FRONT, **look):
+        page = chromium.new_page(**look)
+        page.set_default_timeout(PATIENCE)
+        page.asked, page.complaints = [], []
+        page.on("request", lambda r: page.asked.append(r.url))
+        page.on("pageerror", lambda e: page.complaints.append(str(e)))
+        page.goto(f"{server}/{name}.html")
+        opened.append(page)
+        return page
+
+    yield open_tab
+    for page in opened:
+        page.close()
+
+
+def start(page):
+    """Press the button and wait for the pictures."""
+    page.locator(".dl-sampler button").click()
+    page.wait_for_selector(".dl-sampler canvas")
+
+
+def choose(page, name, value):
+    field = page.locator(f".dl-sampler [name={name}]")
+    if name == "seed":
+        field.fill(str(value))
+        field.press("Enter")
+    else:
+        field.select_option(str(value))
+
+
+def heavy(page):
+    return [url for url in page.asked if "/_static/sampler/" in url]
+
+
+def stacked(film, key, shape):
+    return torch.tensor([f[key] for f in film]).view(-1, *shape)
+
+
+# The numbers
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "scale", "steps", "eta"),
+    [
+        ("digits", 3, 2, 20, 0),
+        ("digits", 8, 1, 50, 0.5),
+        ("digits", 10, 0, 10, 1),
+        ("mnist", 7, 1.5, 10, 0),
+    ],
+)
+def test_the_page_draws_the_picture_of_the_module(
+    name, label, scale, steps, eta, tab
+):
+    net = load_pretrained(name)
+    random = torch.Generator().manual_seed(1)
+    x_T = torch.randn(1, *net.shape, generator=random)
+    later = random.clone_state()
+    noises = torch.randn(steps, 1, *net.shape, generator=later)
+    ours = list(
+        ddim_sample(
+            Guided(net.model, label, net.null, scale),
+            x_T,
+            net.schedule,
+            steps,
+            eta=eta,
+            predicts=net.predicts,
+            generator=random,
+        )
+    )
+    film = tab().evaluate(
+        SAMPLE,
+        {
+            "name": name,
+            "xT": x_T.flatten().tolist(),
+            "noises": noises.flatten(1).tolist(),
+            "label": label,
+            "scale": scale,
+            "numSteps": steps,
+            "eta": eta,
+        },
+    )
+    assert [f["t"] for f in film] == [s.t for s in ours]
+    for key, mine in (("x", "x"), ("x0Hat", "x0_hat")):
+        theirs = stacked(film, key, net.shape)
+        wanted = torch.cat([getattr(s, mine) for s in ours])
+        assert_close(theirs, wanted, atol=1e-3, rtol=0)
+
+
+def test_the_steps_are_those_of_the_module(tab):
+    counts = [*range(1, 130), 200, 333, 500, 999, 1000]
+    theirs = tab().evaluate(
+        "n => n.map(n => ddim.timesteps(1000, n))", counts
+    )
+    assert theirs == [ddim_timesteps(1000, n) for n in counts]
+
+
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+def test_all_targets_are_read_as_the_module_reads_them(predicts, tab):
+    """With eta = 1, over every step, it is ancestral sampling."""
+    schedule = load_pretrained("digits").schedule.respaced(20)
+    random = torch.Generator().manual_seed(0)
+    x_T = torch.randn(1, 64, generator=random, dtype=torch.float64)
+    later = random.clone_state()
+    noises = torch.randn(20, 64, generator=later, dtype=torch.float64)
+    *_, last = ancestral_sample(
+        lambda x, t: 0.3 * x,
+        x_T,
+        schedule,
+        predicts=predicts,
+        generator=random,
+    )
+    theirs = tab().evaluate(
+        """async ({table, predicts, xT, noises}) => {
+            const network = {alphasCumprod: table, predicts, nullLabel: 0};
+            const run = ddim.sample(async (x) => x.map(x => 0.3 * x), xT,
+                network, {label: 0, scale: 1, numSteps: 20, eta: 1,
+                          noise: () => noises.shift()});
+            let last; for await (const frame of run) last = frame.x;
+            return [...last];
+        }""",
+        {
+            "table": schedule.alphas_cumprod.tolist(),
+            "predicts": predicts,
+            "xT": x_T[0].tolist(),
+            "noises": noises.tolist(),
+        },
+    )
+    assert_close(torch.tensor(theirs), last.x[0].float(), atol=1e-5, rtol=0)
+
+
+def test_a_seed_gives_normal_numbers_and_the_same_again(tab):
+    draw = "seed => [...ddim.normals(seed)(20001)]"
+    page = tab()
+    one, again, other = (
+        torch.tensor(page.evaluate(draw, seed)) for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert abs(one.mean()) < 0.03
+    assert abs(one.std() - 1) < 0.02
+    assert abs((one.abs() < 1).double().mean() - 0.6827) < 0.02
+    assert (
+        abs(torch.corrcoef(torch.stack([one[1:], one[:-1]]))[0, 1]) < 0.03
+    )
+    assert abs(torch.corrcoef(torch.stack([one, other]))[0, 1]) < 0.03
+
+
+# The page
+
+
+@pytest.mark.parametrize("name", WITH_ONE)
+def test_nothing_is_loaded_before_the_button_is_pressed(name, tab):
+    page = tab(name)
+    button = page.locator(".dl-sampler button")
+    assert float(re.search(r"\((.+) MB\)", button.inner_text())[1]) <= 6
+    assert heavy(page) == []
+    assert page.complaints == []
+
+
+def test_what_is_loaded_is_as_large_as_the_button_says(tab, html):
+    page = tab()
+    words = page.locator(".dl-sampler button").inner_text()
+    start(page)
+    folder = html / "_static" / "sampler"
+    loaded = {url.split("/")[-1].split("?")[0] for url in heavy(page)}
+    size = sum((folder / name).stat().st_size for name in loaded)
+    assert f"({size / 1e6:.1f} MB)" in words
+    assert all(url.startswith("http://127.0.0.1") for url in heavy(page))
+
+
+def test_a_seed_draws_a_digit_that_the_module_draws_too(tab):
+    page = tab()
+    start(page)
+    page.wait_for_function(DONE)
+    film = page.evaluate(FILM)
+    net = load_pretrained("mnist")
+    x_T = stacked(film[:1], "x", net.shape)
+    model = Guided(net.model, 7, net.null, 2)
+    *_, last = ddim_sample(model, x_T, net.schedule, 20, predicts="v")
+    theirs = stacked(film[-1:], "x", net.shape)
+    assert_close(theirs, last.x, atol=1e-3, rtol=0)
+    shown = page.evaluate("""() => [...document.querySelector('canvas')
+        .getContext('2d').getImageData(0, 0, 28, 28).data]""")
+    grey = torch.tensor(shown).view(28, 28, 4)[..., 0]
+    wanted = (last.x[0, 0].clamp(-1, 1) + 1) * 127.5
+    assert_close(grey.float(), wanted, atol=1, rtol=0)
+    assert page.complaints == []
+
+
+def test_new_settings_in_the_middle_of_a_run_leave_nothing_behind(tab):
+    page = tab()
+    start(page)
+    choose(page, "network", "digits")
+    choose(page, "steps", 50)
+    choose(page, "seed", 5)
+    choose(page, "label", 1)
+    choose(page, "steps", 10)
+    choose(page, "eta", 1)
+    page.wait_for_function(DONE)
+    film = page.evaluate(FILM)
+    assert [f["t"] for f in film] == ddim_timesteps(1000, 10)
+    assert {len(f["x"]) for f in film} == {64}
+    assert "a 1 in 10 steps" in page.locator(".dl-status").inner_text()
+    alone = page.evaluate(
+        """async () => {
+            const network = await diffusionSampler.network('digits');
+            const normals = ddim.normals(5), noise = () => normals(64);
+            const run = ddim.sample(network.model, noise(), network,
+                {label: 1, scale: 2, numSteps: 10, eta: 1, noise});
+            let last; for await (const frame of run) last = frame.x;
+            return [...last];
+        }"""
+    )
+    assert film[-1]["x"] == alone
+    assert page.complaints == []
+
+
+def test_it_stops_and_steps_back_and_on(tab):
+    page = tab()
+    start(page)
+    choose(page, "network", "digits")
+    page.wait_for_function(DONE)
+    told = page.locator(".dl-sampler output")
+    assert told.inner_text() == "t = 0, step 20 of 20"
+    page.get_by_label("One step back").click()
+    assert told.inner_text() == "t = 50, step 19 of 20"
+    page.get_by_label("One step on").click()
+    assert told.inner_text() == "t = 0, step 20 of 20"
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.get_by_role("button", name="Pause").click()
+    stopped = told.inner_text()
+    assert stopped != "t = 0, step 20 of 20"
+    page.wait_for_timeout(300)
+    assert told.inner_text() == stopped
+    before = page.evaluate(FILM)
+    page.get_by_role("button", name="New noise").click()
+    page.wait_for_function(DONE)
+    assert page.evaluate(FILM)[-1]["x"] != before[-1]["x"]
+
+
+def test_it_works_by_keyboard_alone(tab):
+    page = tab(reduced_motion="reduce")
+    page.locator(".dl-sampler button").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_function(DONE)
+    focused = "document.activeElement.textContent"
+    assert page.evaluate(focused) == "Run"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    told = page.locator(".dl-sampler output")
+    assert told.inner_text() == "t = 50, step 19 of 20"
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Home")
+    assert told.inner_text() == "t = 1000, step 0 of 20"
+    spoken = page.locator(".dl-way input").get_attribute("aria-valuetext")
+    assert spoken == "t = 1000, step 0 of 20"
+
+
+def test_the_picture_can_be_saved(tab, tmp_path):
+    from PIL import Image
+
+    page = tab()
+    start(page)
+    page.wait_for_function(DONE)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save picture").click()
+    assert download.value.suggested_filename == "mnist-7-seed-0-t-0.png"
+    download.value.save_as(tmp_path / "seven.png")
+    picture = Image.open(tmp_path / "seven.png").convert("L")
+    assert picture.size == (280, 280)
+    assert picture.getextrema()[1] > 200
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_open_it_fits_a_phone_and_a_finger(theme, tab):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = tab(viewport={"width": PHONE, "height": 800}, color_scheme=theme)
+    start(page)
+    page.wait_for_function(DONE)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
+    controls = page.locator(".dl-sampler :is(button, select, input)")
+    for control in controls.all():
+        box = control.bounding_box()
+        assert min(box["width"], box["height"]) >= 44
+    page.evaluate(Axe().axe_script)
+    broken = page.evaluate(
+        """async () => (await axe.run('.dl-sampler')).violations
+            .map(v => v.id)"""
+    )
+    assert broken == []
+
+
+# When it cannot run
+
+
+def test_a_missing_network_is_told_and_can_be_tried_again(tab):
+    page = tab()
+    page.route("**/mnist.onnx", lambda route: route.fulfill(status=404))
+    page.locator(".dl-sampler button").click()
+    words = page.locator(".dl-status", has_text="mnist.onnx is missing")
+    words.wait_for()
+    assert "The slider on this page" in words.inner_text()
+    assert page.locator("figure.dl-scrub").first.is_visible()
+    page.unroute("**/mnist.onnx")
+    start(page)
+    page.wait_for_function(DONE)
+
+
+@pytest.mark.parametrize("name", WITH_ONE)
+def test_from_disk_it_says_why_not(name, visit, built):
+    page = visit(name).page
+    words = page.locator(".dl-sampler").inner_text()
+    assert "opened from disk" in words
+    assert "slider on this page" in words
+    assert page.locator("figure.dl-scrub").count() > 0
+
+
+def test_a_build_without_it_says_so(chromium, server):
+    page = chromium.new_page()
+    without = "const SAMPLER_FILES = null;"
+    page.route(
+        "**/intro.html",
+        lambda route: route.fulfill(
+            body=re.sub(
+                r"const SAMPLER_FILES = [^;]*;",
+                without,
+                route.fetch().text(),
+            ),
+            content_type="text/html",
+        ),
+    )
+    page.goto(f"{server}/{FRONT}.html")
+    assert without in page.content()
+    words = page.locator(".dl-sampler").inner_text()
+    assert "made without npm" in words
+    assert page.locator(".dl-sampler button").count() == 0
+    page.close()
