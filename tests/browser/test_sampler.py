@@ -32,6 +32,14 @@ DONE = (
 )
 FILM = """() => document.querySelector('.dl-sampler').sampler.frames.map(
     f => ({t: f.t, x: [...f.x], x0Hat: f.x0Hat && [...f.x0Hat]}))"""
+SLOWLY = """async () => {
+    const network = await diffusionSampler.network('digits');
+    const model = network.model;
+    network.model = async (...inputs) => {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        return model(...inputs);
+    };
+}"""
 SAMPLE = """async ({name, xT, noises, ...settings}) => {
     const network = await diffusionSampler.network(name);
     const noise = () => noises.shift();
@@ -250,10 +258,17 @@ def test_a_seed_draws_a_digit_that_the_module_draws_too(tab):
 def test_new_settings_in_the_middle_of_a_run_leave_nothing_behind(tab):
     page = tab()
     start(page)
+    page.evaluate(SLOWLY)
     choose(page, "network", "digits")
     choose(page, "steps", 50)
+    page.wait_for_timeout(300)  # in the middle of a pass
     choose(page, "seed", 5)
+    page.wait_for_timeout(250)
+    slider = page.get_by_label("step of the sampler")
+    for key in ("End", "Home", "End"):  # all that is left, and once more
+        slider.press(key)
     choose(page, "label", 1)
+    page.wait_for_timeout(250)
     choose(page, "steps", 10)
     choose(page, "eta", 1)
     page.wait_for_function(DONE)
