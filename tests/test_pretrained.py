@@ -52,6 +52,44 @@ def test_a_network_was_judged_about_as_close_as_real_images_are(name):
     assert judged["frechet"] <= 1.15 * judged["floor"]
 
 
+def test_a_scale_is_reported_on_other_digits_and_noise_than_chose_it(
+    monkeypatch,
+):
+    asked = []
+
+    def compared(name, model, scale, half, seeds):
+        asked.append((scale, half, set(seeds)))
+        return {"accuracy": {1.0: 0.9, 1.15: 0.98}.get(scale, 0.99)}
+
+    monkeypatch.setattr(weights, "compared", compared)
+    assert weights.judged("mnist", None) == {"accuracy": 0.99}
+    *choosing, (scale, half, noise) = asked
+    assert [one for one, *_ in choosing] == [1.0, 1.15, 1.3]
+    assert (scale, half) == (1.3, 1)
+    assert {other for _, other, _ in choosing} == {0}
+    assert not set.union(*(used for *_, used in choosing)) & noise
+
+
+def test_the_two_halves_of_the_held_out_digits_share_none(monkeypatch):
+    halves = []
+    floor = weights.frechet_floor
+
+    def seen(training, held_out, n):
+        halves.append(held_out)
+        return floor(training, held_out, n)
+
+    monkeypatch.setattr(weights, "frechet_floor", seen)
+    monkeypatch.setitem(weights.COUNT, "digits", 20)
+    model = load_pretrained("digits").model
+    for half in (0, 1):
+        found = weights.compared("digits", model, 1.0, half, seeds=(0,))
+        assert found["accuracy"] > 0.8
+    whole = weights.images_of("digits", train=False)[0]
+    features = features_and_labels(load_classifier("digits"), whole)[0]
+    torch.testing.assert_close(torch.cat(halves), features)
+    assert len(halves[0]) == len(halves[1]) == 360
+
+
 @pytest.mark.parametrize("name", weights.RECIPES)
 def test_the_config_builds_the_network_that_the_weights_fill(name):
     facts = provenance(name)

@@ -146,17 +146,25 @@ def scrub_grid(
 
 
 def _row_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
-    columns = next(iter(rows.values())).shape[1]
-    height = len(rows) * WIDTH / columns
     for frame in zip(*rows.values(), strict=True):
-        figure, axes = plt.subplots(
-            len(rows), columns, figsize=(WIDTH, height), squeeze=False
-        )
-        for row_axes, row, name in zip(axes, frame, rows, strict=True):
-            for ax, image in zip(row_axes, row, strict=True):
-                draw_image(ax, image)
-            draw_row_name(row_axes[0], name)
-        yield figure
+        yield draw_rows(dict(zip(rows, frame, strict=True)))
+
+
+def draw_rows(rows: dict[str, Tensor]) -> Figure:
+    """One frame: rows of images, each with its name.
+
+    rows: {name: (N, 1, H, W)}
+    """
+    columns = len(next(iter(rows.values())))
+    height = len(rows) * WIDTH / columns
+    figure, axes = plt.subplots(
+        len(rows), columns, figsize=(WIDTH, height), squeeze=False
+    )
+    for row_axes, (name, row) in zip(axes, rows.items(), strict=True):
+        for ax, image in zip(row_axes, row, strict=True):
+            draw_image(ax, image)
+        draw_row_name(row_axes[0], name)
+    return figure
 
 
 def scrub_linked(

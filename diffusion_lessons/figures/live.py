@@ -1,6 +1,5 @@
 """What a Live draws: one picture from one choice of settings."""
 
-import matplotlib.pyplot as plt
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -10,9 +9,7 @@ from ..guidance import Guided
 from ..pretrained import Pretrained
 from ..sampling import ddim_sample
 from ..schedule import NoiseSchedule, linear_betas
-from .films import draw_linked
-from .plots import draw_image, draw_row_name
-from .style import WIDTH
+from .films import draw_linked, draw_rows
 
 COLUMNS = 8  # of samples
 
@@ -91,8 +88,8 @@ def draw_samples(
     generator = torch.Generator().manual_seed(seed)
     x_T = torch.randn(COLUMNS, *net.shape, generator=generator)
     x_T = x_T.to(next(net.model.parameters()).device)
-    rows = []
-    for one in (1, scale):
+    rows = {}
+    for name, one in (("plain", 1), ("guided", scale)):
         *_, last = ddim_sample(
             Guided(net.model, digit, net.null, one),
             x_T,
@@ -102,14 +99,8 @@ def draw_samples(
             predicts=net.predicts,
             generator=generator.manual_seed(seed),
         )
-        rows.append(last.x)
-    figure, axes = plt.subplots(2, COLUMNS, figsize=(WIDTH, 1.7))
-    for row, images in zip(axes, rows, strict=True):
-        for ax, image in zip(row, images, strict=True):
-            draw_image(ax, image)
-    for ax, name in zip(axes[:, 0], ("plain", "guided"), strict=True):
-        draw_row_name(ax, name)
-    return figure
+        rows[name] = last.x
+    return draw_rows(rows)
 
 
 def _schedule(
