@@ -64,6 +64,7 @@ from .training import (
     loss_by_t,
     overfit_one_batch,
     save_checkpoint,
+    steps_for,
     train,
 )
 from .unet import (
@@ -139,6 +140,7 @@ __all__ = [
     "schedule_of",
     "scheduler_sample",
     "sliced_wasserstein",
+    "steps_for",
     "t_of",
     "target",
     "timestep_embedding",

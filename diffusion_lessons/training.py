@@ -304,6 +304,19 @@ def overfit_one_batch(
     return losses
 
 
+def steps_for(device: torch.device | str, *, cpu: int, gpu: int) -> int:
+    """How many steps a lesson trains: *cpu* of them, or *gpu* elsewhere.
+
+    Where it is not the CPU, it prints both numbers, so that a reader knows
+    why the results differ from those of the page.
+    """
+    device = torch.device(device)
+    if device.type == "cpu":
+        return cpu
+    print(f"{device.type}: {gpu:,} training steps, on a CPU {cpu:,}")
+    return gpu
+
+
 def device_of(model: nn.Module) -> torch.device:
     """Where the parameters of *model* are; the CPU if it has none."""
     return next(model.parameters(), torch.empty(0)).device

@@ -21,6 +21,7 @@ from diffusion_lessons import (
     loss_by_t,
     q_sample,
     save_checkpoint,
+    steps_for,
     target,
     train,
 )
@@ -315,6 +316,22 @@ def test_a_run_takes_place_where_the_network_is(device):
     assert loss_by_t(model, images, SCHEDULE, [1, 20]).device.type == "cpu"
     losses = overfit_one_batch(model, images, SCHEDULE, num_steps=2)
     assert len(losses) == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "steps", "said"),
+    [
+        ("cpu", 800, ""),
+        (torch.device("cpu"), 800, ""),
+        ("cuda", 4000, "cuda: 4,000 training steps, on a CPU 800\n"),
+        (torch.device("cuda", 1), 4000, "cuda: 4,000 training steps, "),
+    ],
+)
+def test_a_gpu_trains_for_longer_and_says_so(device, steps, said, capsys):
+    assert steps_for(device, cpu=800, gpu=4000) == steps
+    printed = capsys.readouterr().out
+    assert printed.startswith(said)
+    assert bool(printed) == bool(said)
 
 
 def test_every_step_has_the_rate_of_the_curve():
