@@ -24,7 +24,7 @@ QUICK = {
 }
 LONG = {  # in core-minutes
     "digits": digits.rows,  # 8
-    "mnist": mnist.rows,  # 4
+    "mnist": mnist.rows,  # 13
     "peers": peers.rows,  # 20 to 65
 }
 ALONE = {"tuning": peers.tuning}  # 15
