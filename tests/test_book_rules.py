@@ -22,6 +22,7 @@ from notebook_rules import (
     CELLS,
     code_cells,
     executed_in_order,
+    gpu_asked_for,
     ignored_outputs_asserted,
     no_functions,
     nothing_private,
@@ -219,6 +220,16 @@ def scrubber_without_caption(notebook):
 @breaks(ignored_outputs_asserted)
 def training_without_assert(notebook):
     cell(notebook, "assert").source = "print(loss)"
+
+
+@breaks(gpu_asked_for)
+def gpu_used_and_not_asked_for(notebook):
+    cell(notebook, "train").source = 'device = "cuda"'
+
+
+@breaks(gpu_asked_for)
+def gpu_asked_for_and_not_used(notebook):
+    notebook.metadata["accelerator"] = "GPU"
 
 
 @breaks(nothing_private)

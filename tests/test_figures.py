@@ -8,7 +8,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 import torch
-from matplotlib.text import Annotation
+from matplotlib.text import Annotation, Text
 from PIL import Image
 
 from diffusion_lessons import NoiseSchedule, TimeUNet, q_sample
@@ -36,7 +36,7 @@ from diffusion_lessons.figures import (
 )
 from diffusion_lessons.figures.films import _histogram_frames
 from diffusion_lessons.figures.plots import draw_histogram, draw_points
-from diffusion_lessons.figures.style import WIDTH, line_style
+from diffusion_lessons.figures.style import SMALL, WIDTH, line_style
 
 mpl.use("Agg")  # draw without a screen
 
@@ -123,6 +123,25 @@ def test_a_figure_is_as_wide_as_the_page_and_has_no_title(call):
     call()
     assert plt.gcf().get_figwidth() == WIDTH
     assert plt.gcf().get_suptitle() == ""
+
+
+def lettering(figure):
+    """What is written on a figure, and where: [(Text, its box)]."""
+    figure.draw_without_rendering()
+    return [
+        (text, text.get_window_extent())
+        for text in figure.findobj(Text)
+        if text.get_visible() and text.get_text().strip()
+    ]
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_figure_can_be_read_on_a_phone(call):
+    use_style()
+    call()
+    written = [text for text, _ in lettering(plt.gcf())]
+    assert all(text.get_fontsize() >= SMALL for text in written)
+    assert SMALL >= 10  # test_phone.py: what that is on a screen
 
 
 @pytest.mark.parametrize("rows", [IMAGES, {"a": IMAGES, "b": IMAGES}])
@@ -426,6 +445,9 @@ FILMS = {
     "images": lambda **words: scrub_images(
         {"mine": IMAGES[:2], "theirs": IMAGES[2:4]}, ["a", "b"], **words
     ),
+    "five images": lambda **words: scrub_images(
+        dict.fromkeys("vwxyz", IMAGES[:2]), ["a", "b"], **words
+    ),
     "histograms": lambda **words: scrub_histograms(
         torch.randn(2, 99),
         GRID,
@@ -453,6 +475,7 @@ def test_a_film_is_a_scrubber_and_closes_its_frames(film):
     assert isinstance(scrub, Scrubber)
     assert (scrub.labels, scrub.start) == (["a", "b"], 1)
     assert (scrub.alt, scrub.caption) == ("Two frames.", "One, two.")
+    assert scrub.width <= 100 * WIDTH  # or its lettering would be smaller
     assert plt.get_fignums() == []
 
 

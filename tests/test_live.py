@@ -298,7 +298,7 @@ def test_samples_are_drawn_by_the_module_plain_and_guided():
         )
         assert torch.equal(row, [step.x for step in run][-1][:, 0])
     width, height = figure.get_size_inches()
-    assert width / height == 8 / 2  # room for images that are square
+    assert width / height == 9 / 2  # a name and 8 images, all squares
     with pytest.raises(ValueError, match=r"eta must be in 0\.\.1, got 2"):
         draw_samples(net, scale=3.0, **chosen | {"eta": 2.0})
 

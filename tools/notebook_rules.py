@@ -89,6 +89,15 @@ def ignored_outputs_asserted(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def gpu_asked_for(notebook: NotebookNode) -> list[str]:
+    """Colab gives a GPU to a notebook that asks for it in its metadata."""
+    uses = any("cuda" in cell.source for cell in code_cells(notebook))
+    asks = notebook.metadata.get("accelerator") == "GPU"
+    if uses == asks:
+        return []
+    return [f"uses a GPU: {uses}, asks Colab for one: {asks}"]
+
+
 def nothing_private(notebook: NotebookNode) -> list[str]:
     """No path of somebody's machine and no note to oneself is published."""
     complaints = []
@@ -111,5 +120,6 @@ CELLS = [
     short_lines,
     executed_in_order,
     ignored_outputs_asserted,
+    gpu_asked_for,
     nothing_private,
 ]

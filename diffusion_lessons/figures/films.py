@@ -17,7 +17,7 @@ from .plots import (
     draw_points,
     draw_row_name,
 )
-from .style import COLORS, WIDTH
+from .style import COLORS, SMALL, WIDTH
 from .widgets import COLORS_LINKED, Scrubber
 
 
@@ -38,16 +38,15 @@ def scrub_images(
 
 
 def _image_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
+    side = min(2.2, WIDTH / len(rows))  # of an image, in inches
+    size = side * max(len(rows), 1.4), side + 0.2  # room for its name
     for images in zip(*rows.values(), strict=True):
         figure, axes = plt.subplots(
-            1,
-            len(rows),
-            figsize=(2.2 * max(len(rows), 1.4), 2.4),
-            squeeze=False,
+            1, len(rows), figsize=size, squeeze=False
         )
         for ax, image, name in zip(axes[0], images, rows, strict=True):
             draw_image(ax, image)
-            ax.set_title(name, fontsize=9, pad=4)
+            ax.set_title(name, fontsize=SMALL, pad=4)
         yield figure
 
 
@@ -91,7 +90,7 @@ def _histogram_frames(
         ax.set(
             xlim=(float(grid[0]), float(grid[-1])), ylabel="density", **axes
         )
-        ax.legend(loc="upper right")
+        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
         yield figure
 
 
@@ -156,7 +155,7 @@ def draw_rows(rows: dict[str, Tensor]) -> Figure:
     rows: {name: (N, 1, H, W)}
     """
     columns = len(next(iter(rows.values())))
-    height = len(rows) * WIDTH / columns
+    height = len(rows) * WIDTH / (columns + any(rows))  # room for names
     figure, axes = plt.subplots(
         len(rows), columns, figsize=(WIDTH, height), squeeze=False
     )
@@ -219,7 +218,7 @@ def draw_linked(
             draw_image(ax, image)
         if side_by_side:
             for ax, name in zip(cells, names, strict=True):
-                ax.set_title(name, fontsize=9, pad=4)
+                ax.set_title(name, fontsize=SMALL, pad=4)
         else:
             draw_row_name(cells[0], names[i])
     return figure

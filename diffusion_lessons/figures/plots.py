@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
-from .style import COLORS, TIME, WIDTH, line_style
+from .style import COLORS, SMALL, TIME, WIDTH, line_style
 
 # (label, x, y, role): a role of style.COLORS, optionally with its own dash
 # behind a space, as "xt" or "xt :"; a fifth entry (low, high) draws a band
@@ -28,7 +28,7 @@ def show_images(
     """
     rows = images if isinstance(images, dict) else {"": images}
     columns = max(len(row) for row in rows.values())
-    side = WIDTH / max(columns, 6)
+    side = WIDTH / (max(columns, 6) + any(rows))  # names need room too
     _, axes = plt.subplots(
         len(rows),
         columns,
@@ -42,7 +42,7 @@ def show_images(
             draw_image(ax, image)
         draw_row_name(row_axes[0], name)
     for ax, label in zip(axes[0], labels or [], strict=False):
-        ax.set_title(label, fontsize=8, pad=3)
+        ax.set_title(label, fontsize=SMALL, pad=3)
 
 
 def draw_image(ax: Axes, image: Tensor) -> None:
@@ -61,7 +61,7 @@ def draw_row_name(ax: Axes, name: str) -> None:
     """What stands before a row of images."""
     if name:
         place = {"ha": "right", "va": "center", "transform": ax.transAxes}
-        ax.text(-0.15, 0.5, name, fontsize=8, **place)
+        ax.text(-0.15, 0.5, name, fontsize=SMALL, **place)
 
 
 def plot_curves(
@@ -150,7 +150,7 @@ def plot_bars(
                 label="real",
                 **truth,
             )
-        ax.set_title(name, fontsize=8, pad=3)
+        ax.set_title(name, fontsize=SMALL, pad=3)
         ax.set(xlabel=xlabel, xticks=list(places))
     axes[0, 0].set_ylabel("share")
     if expected is not None:
@@ -181,7 +181,7 @@ def plot_stops(
         )
     ax.set(xlabel=xlabel, xlim=(0, last), ylim=(len(stops) - 0.5, -0.5))
     ax.set_yticks(range(len(stops)), stops)
-    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="y", length=0, pad=8)
     ax.spines["left"].set_visible(False)
 
 
@@ -226,7 +226,8 @@ def plot_histograms(
         draw_histogram(ax, x, grid, density, role, names)
         ax.set_xlabel(name)
     axes[0, 0].set_ylabel("density")
-    axes[0, 0].legend(handlelength=1.2)
+    axes[0, 0].locator_params(axis="y", nbins=4)  # the same at any height
+    axes[0, -1].legend(handlelength=1.2)
 
 
 def draw_histogram(
@@ -315,11 +316,9 @@ def plot_maps(maps: dict[str, Tensor], log: bool = False) -> None:
         picture = ax.imshow(values, cmap=TIME, interpolation="nearest")
         ax.set_xlabel(name)
         ax.set(xticks=[], yticks=[])
-    label = (
-        "log10 of the share of the maximum"
-        if log
-        else "share of the maximum"
-    )
+    label = "value / maximum"
+    if log:
+        label = f"log10 ({label})"
     plt.colorbar(picture, ax=axes[0], shrink=0.8, label=label)
 
 
