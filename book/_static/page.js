@@ -57,3 +57,24 @@ addEventListener("DOMContentLoaded", () => {
     entry.setAttribute("role", "listitem");
   }
 });
+
+// A formula that is a little too wide for the screen is set smaller, so that
+// it is seen whole. One that would become too small is moved sideways.
+const SMALLEST = 0.7;
+
+function fitFormulas() {
+  for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
+    formula.dataset.size ??= formula.style.fontSize;  // as MathJax has set it
+    formula.style.fontSize = formula.dataset.size;
+    const usual = parseFloat(getComputedStyle(formula).fontSize);
+    const share = formula.clientWidth / formula.scrollWidth;
+    if (share < 1) {
+      formula.style.fontSize = `${usual * Math.max(SMALLEST, 0.99 * share)}px`;
+    }
+  }
+}
+addEventListener("load", async () => {
+  await window.MathJax?.startup?.promise;
+  fitFormulas();
+  addEventListener("resize", fitFormulas);
+});

@@ -47,6 +47,19 @@ SHARES = """() => [...document.querySelectorAll(
     .map(e => e.getBoundingClientRect().width
         / (e.naturalWidth / (e.closest('.dl-frame') ? 1.5 : 2)))"""
 
+TABLES = """() => [...document.querySelectorAll('.bd-article table')]
+    .map(e => [e.offsetWidth, e.parentElement.clientWidth])"""
+# Is a formula wider than its place, and which share of its usual size?
+FITTED = """() => [...document.querySelectorAll('mjx-container[display]')]
+    .every(e => e.dataset.size)"""
+FORMULAS = """() => [...document.querySelectorAll('mjx-container[display]')]
+    .filter(e => e.checkVisibility() && e.clientWidth)
+    .map(e => { const size = x => parseFloat(getComputedStyle(x).fontSize);
+        const percent = 100 * size(e) / size(e.parentElement);
+        return [e.scrollWidth > e.clientWidth,
+                percent / parseFloat(e.dataset.size)]; })"""
+SMALLEST = 0.7  # page.js
+
 
 def small(page, selector):
     return page.evaluate(SMALL, [selector, FINGER])
@@ -95,6 +108,46 @@ def test_the_smallest_lettering_of_a_figure_can_be_read(name, visit):
     assert len(shares) > 4
     pixels = style.SMALL * style.RC["figure.dpi"] / 72
     assert min(shares) * pixels > LEGIBLE
+
+
+def test_a_table_of_results_is_seen_whole(visit):
+    widths = visit("book/benchmarks", PHONE).page.evaluate(TABLES)
+    assert len(widths) > 3
+    assert all(table <= place for table, place in widths)
+
+
+def formulas(page):
+    page.wait_for_function(FITTED)
+    return page.evaluate(FORMULAS)
+
+
+@each_page
+def test_a_formula_is_seen_whole_unless_it_would_be_too_small(name, visit):
+    for too_wide, size in formulas(visit(name, PHONE).page):
+        assert (
+            SMALLEST - 0.01 < size < (SMALLEST + 0.01 if too_wide else 1.01)
+        )
+
+
+def test_only_what_is_too_wide_is_set_smaller(visit):
+    sizes = [size for _, size in formulas(visit(CHAPTERS[1], PHONE).page)]
+    assert min(sizes) < 0.99 < max(sizes)
+    wide = formulas(visit(CHAPTERS[1]).page)
+    assert [size for _, size in wide] == pytest.approx([1] * len(sizes))
+
+
+def test_a_formula_in_a_closed_solution_is_fitted_too(visit):
+    page = visit(CHAPTERS[1], PHONE, has_touch=True).page
+    before = len(formulas(page))
+    page.evaluate(
+        "document.querySelectorAll('details')"
+        ".forEach(e => { e.open = true; })"
+    )
+    page.wait_for_timeout(100)
+    after = formulas(page)
+    assert len(after) > before
+    for too_wide, size in after:
+        assert not too_wide or size < SMALLEST + 0.01
 
 
 def test_the_code_that_is_copied_is_the_code_that_was_written(visit):
