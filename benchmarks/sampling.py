@@ -9,13 +9,16 @@ from torch import nn
 
 from diffusion_lessons import TimeUNet
 
+from . import digits, mnist
 from .budget import Options, Recipe
 from .contestants import OURS, PEERS, STEPS
 from .quality import draw
 from .timing import medians, spoken, wait
 
 COUNT = 64
+ROUNDS = 5
 BATCHES = (1, 16, 64)
+NETWORKS = {8: digits.RECIPE, 28: mnist.RECIPE}  # by the side of its images
 
 
 def rows(options: Options) -> Iterator[tuple[str, str, str]]:
@@ -32,9 +35,11 @@ def rows(options: Options) -> Iterator[tuple[str, str, str]]:
         name = f"{COUNT} digits in {STEPS} steps, TimeUNet : {way.name}"
         times = f"{spoken(ours)} : {spoken(peer)}"
         yield name, times, f"{ours / peer:.2f}"
-    for count in BATCHES:
-        name = f"time outside the network, DDIM, batch {count}"
-        yield name, "", f"{_outside(count, options.device):.1%}"
+    for side, recipe in NETWORKS.items():
+        for count in BATCHES:
+            share = _outside(count, side, recipe, options.device)
+            name = f"outside the network, DDIM, {count}×1×{side}×{side}"
+            yield name, "", f"{share:.1%}"
 
 
 class Timed(nn.Module):
@@ -54,14 +59,17 @@ class Timed(nn.Module):
         return output
 
 
-def _outside(count: int, device: torch.device) -> float:
+def _outside(
+    count: int, side: int, recipe: Recipe, device: torch.device
+) -> float:
     """The share of a sampler's time that is not the network's."""
-    model = Timed(TimeUNet(1, 16).to(device).eval())
+    network = TimeUNet(1, recipe.width, patch=recipe.patch)
+    model = Timed(network.to(device).eval())
     recipe = Recipe(eta=0.0, num_steps=STEPS)
     shares = []
-    for _ in range(9):
+    for _ in range(ROUNDS):
         model.seconds, start = 0.0, perf_counter()
-        draw(model, (count, 1, 8, 8), recipe)
+        draw(model, (count, 1, side, side), recipe)
         wait()
         shares.append(1 - model.seconds / (perf_counter() - start))
     return median(shares)
