@@ -125,21 +125,13 @@ def test_a_figure_is_as_wide_as_the_page_and_has_no_title(call):
     assert plt.gcf().get_suptitle() == ""
 
 
-def lettering(figure):
-    """What is written on a figure, and where: [(Text, its box)]."""
-    figure.draw_without_rendering()
-    return [
-        (text, text.get_window_extent())
-        for text in figure.findobj(Text)
-        if text.get_visible() and text.get_text().strip()
-    ]
-
-
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_figure_can_be_read_on_a_phone(call):
     use_style()
     call()
-    written = [text for text, _ in lettering(plt.gcf())]
+    plt.gcf().draw_without_rendering()
+    texts = plt.gcf().findobj(Text)
+    written = [t for t in texts if t.get_visible() and t.get_text().strip()]
     assert all(text.get_fontsize() >= SMALL for text in written)
     assert SMALL >= 10  # test_phone.py: what that is on a screen
 

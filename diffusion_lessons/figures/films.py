@@ -16,6 +16,7 @@ from .plots import (
     draw_image,
     draw_points,
     draw_row_name,
+    draw_rows,
 )
 from .style import COLORS, SMALL, WIDTH
 from .widgets import COLORS_LINKED, Scrubber
@@ -147,23 +148,6 @@ def scrub_grid(
 def _row_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
     for frame in zip(*rows.values(), strict=True):
         yield draw_rows(dict(zip(rows, frame, strict=True)))
-
-
-def draw_rows(rows: dict[str, Tensor]) -> Figure:
-    """One frame: rows of images, each with its name.
-
-    rows: {name: (N, 1, H, W)}
-    """
-    columns = len(next(iter(rows.values())))
-    height = len(rows) * WIDTH / (columns + any(rows))  # room for names
-    figure, axes = plt.subplots(
-        len(rows), columns, figsize=(WIDTH, height), squeeze=False
-    )
-    for row_axes, (name, row) in zip(axes, rows.items(), strict=True):
-        for ax, image in zip(row_axes, row, strict=True):
-            draw_image(ax, image)
-        draw_row_name(row_axes[0], name)
-    return figure
 
 
 def scrub_linked(

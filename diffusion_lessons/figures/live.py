@@ -9,7 +9,8 @@ from ..guidance import Guided
 from ..pretrained import Pretrained
 from ..sampling import ddim_sample
 from ..schedule import NoiseSchedule, linear_betas
-from .films import draw_linked, draw_rows
+from .films import draw_linked
+from .plots import draw_rows
 
 COLUMNS = 8  # of samples
 

@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
@@ -27,9 +28,22 @@ def show_images(
     labels: (N,) what stands above the columns
     """
     rows = images if isinstance(images, dict) else {"": images}
-    columns = max(len(row) for row in rows.values())
-    side = WIDTH / (max(columns, 6) + any(rows))  # names need room too
-    _, axes = plt.subplots(
+    draw_rows(rows, labels, least=6)
+
+
+def draw_rows(
+    rows: dict[str, Tensor],
+    labels: Sequence[str] | None = None,
+    least: int = 1,
+) -> Figure:
+    """Rows of images, each with its name, as wide as the page.
+
+    rows: {name: (N, 1, H, W)}    labels: as in show_images
+    least: columns for which there is room, so that few are not huge
+    """
+    columns = max(map(len, rows.values()))
+    side = WIDTH / (max(columns, least) + any(rows))  # names need room too
+    figure, axes = plt.subplots(
         len(rows),
         columns,
         figsize=(WIDTH, len(rows) * side + 0.25 * bool(labels)),
@@ -43,6 +57,7 @@ def show_images(
         draw_row_name(row_axes[0], name)
     for ax, label in zip(axes[0], labels or [], strict=False):
         ax.set_title(label, fontsize=SMALL, pad=3)
+    return figure
 
 
 def draw_image(ax: Axes, image: Tensor) -> None:

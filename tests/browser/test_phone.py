@@ -107,6 +107,7 @@ def test_the_smallest_lettering_of_a_figure_can_be_read(name, visit):
     shares = visit(name, PHONE).page.evaluate(SHARES)
     assert len(shares) > 4
     pixels = style.SMALL * style.RC["figure.dpi"] / 72
+    assert min(shares) > 0.6
     assert min(shares) * pixels > LEGIBLE
 
 
