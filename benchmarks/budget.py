@@ -1,7 +1,6 @@
 """A training run that fits into a budget of core-seconds."""
 
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Callable
 from time import perf_counter, process_time
 from typing import NamedTuple
 
@@ -9,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from diffusion_lessons import EMA, Batches, NoiseSchedule, train
+from diffusion_lessons.training import lr_factor
 
 SCHEDULE = NoiseSchedule.cosine()
-PROBE = 100  # steps, at most, that tell how long a step takes
+ENDLESS = 10**9  # steps: the loop's own cosine stays at 1
 
 
 class Options(NamedTuple):
@@ -61,44 +61,27 @@ def train_within(
 ) -> Trained:
     """Train *model* for *seconds*, and average its weights.
 
-    The learning rate must end at 0, so the number of steps must be known:
-    a few steps of a copy tell how long one takes. They count too. A run
-    that is slower than its probe is cut short, a faster one ends early.
+    The learning rate must end at 0, but nobody knows how many steps will
+    fit. So its cosine follows the clock: half of the seconds, half the way.
     """
     device = next(model.parameters()).device
     now = clock(device)
     start = now()
-
-    def averaged(
-        model: nn.Module, num_steps: int
-    ) -> Iterator[tuple[int, nn.Module]]:
-        """How many steps are done, and the averaged network."""
-        ema = EMA(model, recipe.decay)
-        for step in train(
-            model,
-            Batches(
-                images, labels, batch_size=recipe.batch_size, seed=seed
-            ),
-            SCHEDULE.to(device),
-            num_steps=num_steps,
-            lr=recipe.lr,
-            warmup=recipe.warmup,
-            p_uncond=0.0 if labels is None else recipe.p_uncond,
-            seed=seed,
-            loss=loss,
-        ):
-            ema.update(model)
-            yield step.step, ema.model
-
-    for done, _ in averaged(deepcopy(model), PROBE):
-        if done == 1:  # the first step also sets things up
-            begun = now()
-        elif now() - start > seconds / 20:
-            break
-    a_step = (now() - begun) / (done - 1)
-    num_steps = max(1, round((seconds - (now() - start)) / a_step))
-    for done, average in averaged(model, num_steps):
-        trained = Trained(average, done, now() - start)
-        if trained.seconds >= seconds:
-            break
-    return trained
+    ema = EMA(model, recipe.decay)
+    for step in train(
+        model,
+        Batches(images, labels, batch_size=recipe.batch_size, seed=seed),
+        SCHEDULE.to(device),
+        num_steps=ENDLESS,
+        lr=recipe.lr,
+        warmup=recipe.warmup,
+        p_uncond=0.0 if labels is None else recipe.p_uncond,
+        seed=seed,
+        loss=loss,
+    ):
+        ema.update(model)
+        spent = now() - start
+        if spent >= seconds:
+            return Trained(ema.model, step.step, spent)
+        for group in step.state.optimizer.param_groups:
+            group["lr"] *= lr_factor(spent, seconds)
