@@ -23,8 +23,8 @@ QUICK = {
     "sampling": sampling.rows,
 }
 LONG = {  # in core-minutes
-    "digits": digits.rows,  # 8
-    "mnist": mnist.rows,  # 13
+    "digits": digits.rows,  # 11
+    "mnist": mnist.rows,  # 20
     "peers": peers.rows,  # 20 to 65
 }
 ALONE = {"tuning": peers.tuning}  # 15
