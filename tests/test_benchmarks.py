@@ -18,6 +18,7 @@ def test_nearer_to_the_middle_are_steps(num_steps):
     assert t.min() >= 1
     assert t.max() <= num_steps
     assert (t.diff() >= 0).all()  # in the same order
+    assert (t + t.flip(0) == num_steps + 1).all()  # both ends alike
 
 
 def test_nearer_to_the_middle_is_logit_normal():
