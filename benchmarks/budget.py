@@ -1,16 +1,24 @@
 """A training run that fits into a budget of core-seconds."""
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter, process_time
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from diffusion_lessons import EMA, Batches, NoiseSchedule, train
+from diffusion_lessons import (
+    EMA,
+    Batches,
+    NoiseSchedule,
+    diffusion_loss,
+    train,
+)
 from diffusion_lessons.training import lr_factor
 
 SCHEDULE = NoiseSchedule.cosine()
+v_loss = partial(diffusion_loss, predicts="v")
 ENDLESS = 10**9  # steps: the loop's own cosine stays at 1
 
 

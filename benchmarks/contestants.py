@@ -7,7 +7,6 @@ learning rate's curve, and the averaged weights.
 
 from collections.abc import Callable
 from contextlib import redirect_stderr
-from functools import partial
 from importlib.util import find_spec
 from io import StringIO
 from typing import NamedTuple
@@ -22,10 +21,9 @@ from diffusion_lessons import (
     IgnoreTime,
     TimeUNet,
     clean_image_loss,
-    diffusion_loss,
 )
 
-from .budget import Recipe
+from .budget import Recipe, v_loss
 from .quality import draw
 
 LUCIDRAINS = "lucidrains"
@@ -154,7 +152,7 @@ def draw_course(model: nn.Module, count: int, seed: int) -> Tensor:
 OURS = Contestant(
     "TimeUNet",
     lambda width: TimeUNet(1, width),
-    partial(diffusion_loss, predicts="v"),
+    v_loss,
     draw_ours,
     (
         Tried(Recipe(16, lr=2e-3, batch_size=32), 18.46),

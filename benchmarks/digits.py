@@ -1,15 +1,14 @@
 """Time to digits: how good is a network after a minute on one core?"""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from statistics import mean
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from diffusion_lessons import NoiseSchedule, TimeUNet, diffusion_loss
+from diffusion_lessons import TimeUNet
 
-from .budget import Options, Recipe, train_within
+from .budget import Options, Recipe, train_within, v_loss
 from .quality import Judge, draw
 
 RECIPE = Recipe()  # with classes
@@ -18,17 +17,7 @@ SEEDS = (0, 1, 2)
 SETS = 3  # of samples from each network, for one set is a matter of luck
 
 
-v_loss = partial(diffusion_loss, predicts="v")
-
-
-def middle_loss(
-    model: nn.Module,
-    x0: Tensor,
-    t: Tensor,
-    noise: Tensor,
-    schedule: NoiseSchedule,
-    **label: Tensor,
-) -> Tensor:
+def middle_loss(model, x0, t, noise, schedule, **label) -> Tensor:
     """The simple loss for v, at steps nearer to the middle than *t*."""
     t = nearer_to_the_middle(t, schedule.num_steps)
     return v_loss(model, x0, t, noise, schedule, **label)

@@ -7,7 +7,7 @@ import torch
 
 from benchmarks import budget
 from benchmarks.budget import Recipe, train_within
-from benchmarks.digits import nearer_to_the_middle
+from benchmarks.digits import middle_loss, nearer_to_the_middle
 from diffusion_lessons import TimeUNet, diffusion_loss, train
 
 
@@ -27,6 +27,21 @@ def test_nearer_to_the_middle_is_logit_normal():
     assert abs(logit.mean()) < 1e-3
     assert abs(logit.std() - 1) < 1e-3
     assert abs((logit.abs() < 1).double().mean() - 0.6827) < 1e-3
+
+
+def test_middle_loss_is_the_loss_for_v_there(schedule):
+    model = TimeUNet(1, 8, num_classes=3)
+    for part in model.parameters():  # the zeros would hide t and label
+        torch.nn.init.normal_(part, std=0.3)
+    x0, noise = torch.randn(2, 4, 1, 8, 8)
+    t, label = torch.tensor([1, 8, 50, 60]), torch.tensor([0, 1, 2, 3])
+    there = nearer_to_the_middle(t, schedule.num_steps)
+    found = middle_loss(model, x0, t, noise, schedule, label=label)
+    wanted = diffusion_loss(
+        model, x0, there, noise, schedule, predicts="v", label=label
+    )
+    assert (there != t).all()
+    torch.testing.assert_close(found, wanted)
 
 
 class Clock:
