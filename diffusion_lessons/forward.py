@@ -77,6 +77,20 @@ def q_sample(
     return (signal * x0).add_(sigma * noise)  # in place: a fresh tensor
 
 
+def posterior_factors(schedule: NoiseSchedule) -> Tensor:
+    """The numbers of q(x_{t-1} | x_t, x_0) at every t, eq. 7 of DDPM.
+
+    Returns (3, T + 1): the factor on x_0, the factor on x_t and the
+    variance. Entry 0 means nothing, for no step leads back from x_0.
+    """
+    beta, alpha_bar = schedule.betas, schedule.alphas_cumprod
+    before = alpha_bar.roll(1)  # alpha_bar_{t-1}; entry 0 is never read
+    on_x0 = before.sqrt() * beta / (1 - alpha_bar)
+    on_xt = (1 - beta).sqrt() * (1 - before) / (1 - alpha_bar)
+    variance = (1 - before) / (1 - alpha_bar) * beta
+    return torch.stack([on_x0, on_xt, variance])
+
+
 def q_posterior(
     x0: Tensor, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
 ) -> Gaussian:
@@ -87,13 +101,7 @@ def q_posterior(
     x_0 and the variance is exactly 0.
     """
     check_same_shape(x0=x0, xt=xt)
-    beta, alpha_bar = schedule.betas, schedule.alphas_cumprod
-    before = alpha_bar.roll(1)  # alpha_bar_{t-1}; entry 0 is never read
-    on_x0 = before.sqrt() * beta / (1 - alpha_bar)
-    on_xt = (1 - beta).sqrt() * (1 - before) / (1 - alpha_bar)
-    variance = (1 - before) / (1 - alpha_bar) * beta
-    parts = torch.stack([on_x0, on_xt, variance])
-    on_x0, on_xt, variance = schedule.at(parts, t, xt, lowest=1)
+    on_x0, on_xt, variance = schedule.at(posterior_factors, t, xt, lowest=1)
     return Gaussian(on_x0 * x0 + on_xt * xt, variance)
 
 

@@ -134,11 +134,14 @@ def ddim_step(
 
     x0_hat, eps_hat, noise: (B, …); noise is not read if eta = 0
     """
+    signal, spread = schedule.signal_and_sigma(s, x0_hat)  # of x_s
+    if eta == 0:
+        return signal * x0_hat + spread * eps_hat
     now, then = schedule.alphas_cumprod[[t, s]].tolist()
     sigma2 = eta**2 * (1 - then) / (1 - now) * (1 - now / then)
     rest = max(0.0, 1 - then - sigma2)  # 0, but for rounding, at s = 0
-    x = sqrt(then) * x0_hat + sqrt(rest) * eps_hat
-    return x if eta == 0 else x + sqrt(sigma2) * noise
+    kept = signal * x0_hat + sqrt(rest) * eps_hat
+    return kept + sqrt(sigma2) * noise
 
 
 def ddim_timesteps(num_train_steps: int, num_steps: int) -> list[int]:

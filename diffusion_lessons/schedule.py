@@ -1,11 +1,14 @@
 """How much noise each step adds: betas, alphas, alphas_cumprod."""
 
+from collections.abc import Callable
+from functools import lru_cache
 from math import inf, pi
 
 import torch
 from torch import Tensor
 
 INTEGERS = {torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8}
+Tables = Tensor | Callable[["NoiseSchedule"], Tensor]  # (n, T + 1)
 DDPM_STEPS = 1000  # the T for which the linear betas were published
 
 
@@ -138,7 +141,12 @@ class NoiseSchedule:
         return NoiseSchedule(1 - alphas_cumprod[1:] / alphas_cumprod[:-1])
 
     def to(self, device: torch.device | str) -> "NoiseSchedule":
-        """The same schedule with its tensors on *device*."""
+        """The same schedule with its tensors on *device*.
+
+        Itself, if they are there.
+        """
+        if self.betas.device == torch.device(device):
+            return self
         moved = object.__new__(NoiseSchedule)
         moved.__dict__ = {k: v.to(device) for k, v in vars(self).items()}
         return moved
@@ -147,27 +155,39 @@ class NoiseSchedule:
         self, t: Tensor | int, like: Tensor, lowest: int = 0
     ) -> tuple[Tensor, ...]:
         """The two factors of x_t = signal x_0 + sigma noise, as ``at``."""
-        return self.at(self._signal_and_sigma, t, like, lowest)
+        return self.at(_signal_and_sigma, t, like, lowest)
 
     def at(
-        self, tables: Tensor, t: Tensor | int, like: Tensor, lowest: int = 0
+        self,
+        tables: Tables,
+        t: Tensor | int,
+        like: Tensor,
+        lowest: int = 0,
     ) -> tuple[Tensor, ...]:
         """``table[t]`` of every table, shaped to multiply *like* (B, …).
 
-        tables: (n, T + 1)    t: an int, or (B,) integers in lowest..T
+        tables: (n, T + 1), or the function that makes them of a schedule;
+        then its values at an int t are kept, and not to be written into:
+        a sampler asks at every step, and would wait here for no reason.
+        t: an int, or (B,) integers in lowest..T
         Returns n tensors, (1, 1, …, 1) or (B, 1, …, 1), in the dtype and on
         the device of *like*: the one place where float64 is rounded.
         """
-        if not like.is_floating_point():
-            raise TypeError(f"images must be floats; got {like.dtype}")
-        self._check_t(t, like, lowest)
-        index = torch.tensor([t]) if isinstance(t, int) else t.view(-1)
-        index = index.to(tables.device, torch.int64)
+        self._check(t, like, lowest)
+        if callable(tables):
+            if isinstance(t, int):
+                kind = like.dtype, like.device, like.ndim
+                return _columns(tables, self, *kind)[t]
+            tables = tables(self)
+        index = torch.as_tensor(t, device=tables.device).view(-1).long()
         picked = tables.index_select(1, index).to(like)
         ones = (1,) * (like.ndim - 1)
         return picked.view(picked.shape + ones).unbind()
 
-    def _check_t(self, t: Tensor | int, like: Tensor, lowest: int) -> None:
+    def _check(self, t: Tensor | int, like: Tensor, lowest: int) -> None:
+        """Refuse images that are not floats, and a t that is no step."""
+        if not like.is_floating_point():
+            raise TypeError(f"images must be floats; got {like.dtype}")
         if isinstance(t, Tensor) and t.dtype in INTEGERS:
             if t.ndim == 0 or t.shape == like.shape[:1]:
                 ends = t.aminmax() if t.numel() else (lowest, lowest)
@@ -194,6 +214,25 @@ class NoiseSchedule:
             f"beta {self.betas[1]:.4g}…{self.betas[-1]:.4g}, "
             f"signal left {self.sqrt_alphas_cumprod[-1]:.4f})"
         )
+
+
+def _signal_and_sigma(schedule: NoiseSchedule) -> Tensor:
+    return schedule._signal_and_sigma
+
+
+@lru_cache(maxsize=16)
+def _columns(
+    make: Callable[[NoiseSchedule], Tensor],
+    schedule: NoiseSchedule,
+    dtype: torch.dtype,
+    device: torch.device,
+    ndim: int,
+) -> list[tuple[Tensor, ...]]:
+    """What ``at`` returns for the tables of *make*, for every int t."""
+    with torch.inference_mode(False):  # others may want a gradient later
+        tables = make(schedule).to(device, dtype)
+        shaped = tables.view(tables.shape + (1,) * ndim)
+        return list(zip(*map(torch.unbind, shaped), strict=True))
 
 
 def check_steps(num_steps: int, highest: float = inf) -> None:

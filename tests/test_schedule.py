@@ -4,9 +4,19 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from diffusion_lessons import NoiseSchedule, cosine_betas, linear_betas
+from diffusion_lessons import (
+    NoiseSchedule,
+    cosine_betas,
+    linear_betas,
+    posterior_factors,
+)
 
 IMAGES = torch.zeros(4, 1, 8, 8)
+
+
+def both_factors(schedule):
+    signal = schedule.sqrt_alphas_cumprod
+    return torch.stack([signal, schedule.sqrt_one_minus_alphas_cumprod])
 
 
 def tables(schedule):
@@ -188,6 +198,7 @@ def test_to_moves_every_table_and_leaves_the_original(schedule):
     assert all(table.is_meta for table in tables(moved))
     assert not any(table.is_meta for table in tables(schedule))
     assert moved.num_steps == schedule.num_steps
+    assert moved.to("meta") is moved
 
 
 def test_repr_says_what_the_schedule_is():
@@ -224,6 +235,27 @@ def test_tables_are_rounded_once_to_the_dtype_of_the_images(dtype):
     exact = schedule.sqrt_one_minus_alphas_cumprod[1]
     assert sigma.dtype == dtype
     assert sigma == exact.to(dtype)
+
+
+@pytest.mark.parametrize("make", [both_factors, posterior_factors])
+def test_what_is_kept_for_an_int_t_is_what_a_tensor_reads(schedule, make):
+    for noise in (schedule, NoiseSchedule.linear(60), schedule):
+        for dtype in (torch.float32, torch.float64, torch.bfloat16):
+            for like in (IMAGES.to(dtype), torch.zeros(4, 2, dtype=dtype)):
+                for t in (1, 7, 60):
+                    kept = noise.at(make, t, like)
+                    read = noise.at(make(noise), torch.tensor(t), like)
+                    assert_close(kept, read, atol=0, rtol=0)
+                    assert kept is noise.at(make, t, like)
+
+
+def test_what_is_kept_serves_those_who_want_a_gradient(schedule):
+    x0 = torch.ones(4, 1, 8, 8, requires_grad=True)
+    with torch.inference_mode():
+        schedule.signal_and_sigma(7, x0)
+    signal, _ = schedule.signal_and_sigma(7, x0)
+    (signal * x0).sum().backward()
+    assert torch.equal(x0.grad, signal.expand_as(x0))
 
 
 def test_an_empty_batch_reads_an_empty_column(schedule):
