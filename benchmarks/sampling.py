@@ -1,6 +1,7 @@
 """Samplers beside those of peers, and what a sampler itself costs."""
 
 from collections.abc import Iterator
+from itertools import product
 from statistics import median
 from time import perf_counter
 
@@ -18,6 +19,7 @@ from .timing import medians, spoken, wait
 COUNT = 64
 ROUNDS = 5
 BATCHES = (1, 16, 64)
+ETAS = (0.0, 1.0)
 NETWORKS = {8: digits.RECIPE, 28: mnist.RECIPE}  # by the side of its images
 
 
@@ -36,10 +38,10 @@ def rows(options: Options) -> Iterator[tuple[str, str, str]]:
         times = f"{spoken(ours)} : {spoken(peer)}"
         yield name, times, f"{ours / peer:.2f}"
     for side, recipe in NETWORKS.items():
-        for count in BATCHES:
-            share = _outside(count, side, recipe, options.device)
-            name = f"outside the network, DDIM, {count}×1×{side}×{side}"
-            yield name, "", f"{share:.1%}"
+        for count, eta in product(BATCHES, ETAS):
+            share = _outside(count, side, recipe, eta, options.device)
+            name = f"outside the network, {count}×1×{side}×{side}"
+            yield f"{name}, DDIM with eta = {eta:g}", "", f"{share:.1%}"
 
 
 class Timed:
@@ -60,12 +62,16 @@ class Timed:
 
 
 def _outside(
-    count: int, side: int, recipe: Recipe, device: torch.device
+    count: int,
+    side: int,
+    recipe: Recipe,
+    eta: float,
+    device: torch.device,
 ) -> float:
     """The share of a sampler's time that is not the network's."""
     network = TimeUNet(1, recipe.width, patch=recipe.patch)
     model = Timed(network.to(device).eval())
-    recipe = Recipe(eta=0.0, num_steps=STEPS)
+    recipe = Recipe(eta=eta, num_steps=STEPS)
     shares = []
     for _ in range(ROUNDS):
         model.seconds, start = 0.0, perf_counter()

@@ -343,8 +343,9 @@ def test_the_strip_holds_all_frames_side_by_side():
     assert strip.size == (3 * 300, 150)
     assert scrub.width == 200
     assert scrub._repr_png_() == scrub.png
-    src = page(scrub).tags["img"][0]["src"].split(",")[1]
-    assert base64.b64decode(src) == scrub.png
+    shown = page(scrub).tags["img"][0]
+    assert base64.b64decode(shown["src"].split(",")[1]) == scrub.png
+    assert (shown["width"], shown["height"]) == ("900", "150")
 
 
 def test_the_frames_stand_in_their_order():

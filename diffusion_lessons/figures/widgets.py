@@ -75,7 +75,9 @@ class Scrubber:
             )
         if len({p.size for p in pictures}) > 1:
             raise ValueError("all frames must have one size")
-        self.width = round(pictures[0].width / SCALE)
+        width, height = pictures[0].size
+        self.width = round(width / SCALE)
+        self.strip = width * len(pictures), height
         self.png = _film_strip(pictures, colors)
 
     def _repr_html_(self) -> str:
@@ -83,11 +85,13 @@ class Scrubber:
         labels = quote("|".join(self.labels))
         first, last = quote(self.labels[self.start]), len(self.labels) - 1
         src = base64.b64encode(self.png).decode()
+        wide, high = self.strip  # told, so that nothing moves when it comes
         return (
             '<figure class="dl-scrub" style="margin:0;'
             f'max-width:{self.width}px">'
             '<div class="dl-frame" style="overflow:hidden">'
             f'<img class="dark-light" alt="{quote(self.alt)}" '
+            f'width="{wide}" height="{high}" '
             f'src="data:image/png;base64,{src}" style="display:block;'
             f"width:{100 * (last + 1)}%;max-width:none;height:auto;"
             f'margin-left:{-100 * self.start}%"></div>'
