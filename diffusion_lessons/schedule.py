@@ -220,7 +220,7 @@ def _signal_and_sigma(schedule: NoiseSchedule) -> Tensor:
     return schedule._signal_and_sigma
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)  # 2 MB each at T = 1000
 def _columns(
     make: Callable[[NoiseSchedule], Tensor],
     schedule: NoiseSchedule,
