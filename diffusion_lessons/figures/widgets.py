@@ -85,7 +85,7 @@ class Scrubber:
         labels = quote("|".join(self.labels))
         first, last = quote(self.labels[self.start]), len(self.labels) - 1
         src = base64.b64encode(self.png).decode()
-        wide, high = self.strip  # told, so that nothing moves when it comes
+        wide, high = self.strip  # its place, before it is decoded
         return (
             '<figure class="dl-scrub" style="margin:0;'
             f'max-width:{self.width}px">'
