@@ -25,7 +25,7 @@ help:  ## list the targets
 		awk -F ':.*## ' '{printf "make %-12s %s\n", $$1, $$2}'
 
 book: .venv/.installed  ## build the book into _build/html
-	@$(BIN)/python tools/page_sampler.py
+	@$(BIN)/python tools/book/page_sampler.py
 	@echo "book: building the pages, warnings are errors"
 	@log=$$($(BIN)/jupyter-book build . --all -W -n --keep-going -q 2>&1) \
 		|| { echo "$$log"; exit 1; }
@@ -53,11 +53,11 @@ serve: book  ## the built book on localhost, with its sampler
 
 pdf: book  ## bind the whole book into _build/diffusion_lessons.pdf
 	@echo "pdf: printing every page"
-	@$(BIN)/python tools/pdf.py
+	@$(BIN)/python tools/book/pdf.py
 
 refresh: .venv/.installed  ## run the notebooks and write their outputs
 	@echo "refresh: running every notebook"
-	@$(BIN)/python tools/refresh.py book/*.ipynb
+	@$(BIN)/python tools/book/refresh.py book/*.ipynb
 
 bench: .venv/.bench-installed  ## measure beside peers (TOPICS=all: hours)
 	@echo "bench: measuring"
@@ -65,11 +65,11 @@ bench: .venv/.bench-installed  ## measure beside peers (TOPICS=all: hours)
 
 weights: .venv/.installed  ## train the shipped networks again (an hour; MNIST)
 	@echo "weights: training"
-	@$(BIN)/python tools/weights.py all
+	@$(BIN)/python tools/release/weights.py all
 
 test-colab: .venv-colab/.installed  ## the notebooks with Colab's versions
 	@echo "test-colab: installing the module has replaced nothing of Colab's"
-	@$(COLAB)/python tools/colab_versions.py requirements-colab.txt
+	@$(COLAB)/python tools/release/colab_versions.py requirements-colab.txt
 	@$(COLAB)/python -m pip check --disable-pip-version-check
 	@echo "test-colab: every cell again, outputs compared"
 	@PYDEVD_DISABLE_FILE_VALIDATION=1 $(COLAB)/python $(NBVAL) \

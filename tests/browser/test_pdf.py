@@ -90,7 +90,7 @@ def test_without_a_browser_it_says_how_to_get_one(html, tmp_path):
     target = tmp_path / "book.pdf"
     target.write_text("the older one")
     run = subprocess.run(
-        [sys.executable, ROOT / "tools" / "pdf.py", target],
+        [sys.executable, ROOT / "tools" / "book" / "pdf.py", target],
         env={**os.environ, "CHROMIUM": str(tmp_path / "none")},
         capture_output=True,
         text=True,

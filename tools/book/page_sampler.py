@@ -1,6 +1,6 @@
 """What the sampler in the pages needs: made before the book, then in it.
 
-usage: python tools/page_sampler.py    makes it, in _build/sampler
+usage: python tools/book/page_sampler.py    makes it, in _build/sampler
 
 As an extension of Sphinx it copies that folder into the book, and tells
 every page what there is to load. Where npm or the network is missing the
@@ -16,7 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 MADE = ROOT / "_build" / "sampler"
 WEB = ROOT / "web"  # which version of the runtime, and its hash
 RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs")
@@ -28,7 +28,7 @@ MADE_FROM = (
     *sorted((ROOT / "diffusion_lessons").glob("weights/*.safetensors")),
     *sorted((ROOT / "diffusion_lessons").glob("*.py")),
     *(
-        ROOT / "tools" / f"{n}.py"
+        ROOT / "tools" / "book" / f"{n}.py"
         for n in ("export_networks", "page_sampler")
     ),
 )

@@ -1,7 +1,7 @@
 """Name the book's repository everywhere, or check that all places agree.
 
-usage: python tools/set_repo.py https://github.com/you/your-fork
-       python tools/set_repo.py --check
+usage: python tools/release/set_repo.py https://github.com/you/your-fork
+       python tools/release/set_repo.py --check
 
 The address stands in `_config.yml` (repository: url). It also stands in
 each notebook's first cell, in badges, in the package's metadata and in the
@@ -13,9 +13,11 @@ import re
 import sys
 from pathlib import Path
 
+# Not from the module: a fork is renamed before PyTorch is installed.
+sys.path.append(str(Path(__file__).resolve().parents[1] / "book"))
 from whole_file import write_whole
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 PATTERNS = [
     "_config.yml",
     "pyproject.toml",

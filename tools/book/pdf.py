@@ -1,6 +1,6 @@
 """Bind the built book into one PDF, as Chromium prints it.
 
-usage: python tools/pdf.py [_build/diffusion_lessons.pdf]
+usage: python tools/book/pdf.py [_build/diffusion_lessons.pdf]
 
 The pages are those of _toc.yml, in its order. The browser sees them at the
 address at which the book is published, so that a link to a page that is not
@@ -36,7 +36,7 @@ from pypdf.generic import (
 
 from diffusion_lessons.files import whole_file
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 HTML = ROOT / "_build" / "html"
 PAPER = {
     "format": "A4",

@@ -20,7 +20,7 @@ from docutils import nodes
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from sphinx.application import Sphinx
 
-BOOK = Path(__file__).resolve().parents[1] / "book"
+BOOK = Path(__file__).resolve().parents[2] / "book"
 FIGURES = {  # the one that shows what the chapter is about
     "01_forward_chain": "fig-chain-digit",
     "02_forward_jump": "fig-one-noise",

@@ -1,6 +1,6 @@
 """Draw the picture at the top of README.md, with the module itself.
 
-usage: python tools/readme_picture.py
+usage: python tools/book/readme_picture.py
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import torch
 from diffusion_lessons import NoiseSchedule, load_images, q_chain
 from diffusion_lessons.figures import show_images, use_style
 
-PICTURE = Path(__file__).resolve().parents[1] / "book/_static/chain.png"
+PICTURE = Path(__file__).resolve().parents[2] / "book/_static/chain.png"
 
 
 def main() -> None:

@@ -1,6 +1,6 @@
 """Check that what a requirements file pins is what is installed.
 
-usage: python tools/colab_versions.py requirements-colab.txt
+usage: python tools/release/colab_versions.py requirements-colab.txt
 
 Run after the module was installed with its dependencies: if every pin still
 stands, installing it on Colab replaces nothing there.

@@ -1,6 +1,6 @@
 """Execute notebooks in place: the only writer of their outputs.
 
-usage: python tools/refresh.py book/01_forward_chain.ipynb [more notebooks]
+usage: python tools/book/refresh.py book/01_forward_chain.ipynb [more]
 
 The same notebook gives the same bytes on every run, so that a diff shows
 what changed and nothing else. For this, every kernel computes on one CPU

@@ -1,6 +1,6 @@
 """Break the module on purpose: every slip must turn a test red.
 
-usage: python tools/mutants.py [FILE.py ...]    default: all of mutants.txt
+usage: python tools/release/mutants.py [FILE.py ...]    default: all of them
 
 Each slip of mutants.txt is applied to a copy of the package, and the tests
 of that module run against it. Exits 1 if the tests stay green, if a slip no
@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "diffusion_lessons"
 PYTEST = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}

@@ -1,7 +1,7 @@
 """Train the networks that come with the module, and write their weights.
 
-usage: python tools/weights.py NAME [NAME ...]    or all, for each of them
-       python tools/weights.py judge NAME [NAME ...]    measure it again
+usage: python tools/release/weights.py NAME [NAME ...]   or all, for each
+       python tools/release/weights.py judge NAME [NAME ...]   measure again
 
 Writes diffusion_lessons/weights/NAME.safetensors with where it comes from.
 MNIST is read from $DIFFUSION_LESSONS_DATA, or downloaded.
@@ -42,7 +42,7 @@ from diffusion_lessons.pretrained import (
     save_weights,
 )
 
-FOLDER = Path(__file__).resolve().parents[1] / "diffusion_lessons/weights"
+FOLDER = Path(__file__).resolve().parents[2] / "diffusion_lessons/weights"
 DATA = {  # name: (what it is, how many to train on, how many to test on)
     "digits": ("the training part of scikit-learn's digits", 1077, 720),
     "mnist": ("the first 10,000 training digits of MNIST", 10_000, 5000),
@@ -231,7 +231,7 @@ def make(name: str, seed: int = 0) -> None:
     start = time.process_time()
     model, known = RECIPES[name]()
     known |= {
-        "command": f"python tools/weights.py {name}",
+        "command": f"python tools/release/weights.py {name}",
         "data": DATA[name.split("_")[0]][0],
         "seconds": round(time.process_time() - start),
         "seed": seed,
