@@ -15,7 +15,7 @@ from diffusion_lessons import (
     diffusion_loss,
     train,
 )
-from diffusion_lessons.training import lr_factor
+from diffusion_lessons.recipe import lr_factor
 
 SCHEDULE = NoiseSchedule.cosine()
 v_loss = partial(diffusion_loss, predicts="v")

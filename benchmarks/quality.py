@@ -8,15 +8,13 @@ from torch import Tensor, nn
 from diffusion_lessons import (
     Guided,
     ddim_sample,
-    load_images,
-    of_each_class,
-)
-from diffusion_lessons.evaluation import (
     features_and_labels,
     frechet_distance,
     frechet_floor,
+    load_classifier,
+    load_images,
+    of_each_class,
 )
-from diffusion_lessons.pretrained import load_classifier
 
 from .budget import SCHEDULE, Recipe
 

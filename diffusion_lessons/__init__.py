@@ -1,13 +1,12 @@
 """The code behind the book: every formula, one tested function."""
 
 from .batches import Batches, of_each_class
+from .checkpoint import load_checkpoint, save_checkpoint
+from .checks import InputError
+from .classifier import DigitClassifier, features_and_labels
 from .conditioning import TimeUNet, drop_labels, timestep_embedding
-from .data import (
-    ExactModel,
-    GaussianMixture,
-    MixturePosterior,
-    load_images,
-)
+from .copies import nearest, nearest_ratio
+from .data import load_images
 from .diffusers import (
     ForDiffusers,
     FromDiffusers,
@@ -19,19 +18,17 @@ from .diffusers import (
     t_of,
     timestep_of,
 )
+from .ema import EMA
 from .evaluation import (
-    DigitClassifier,
     bootstrap,
     class_histogram,
     entropy,
-    features_and_labels,
     frechet_distance,
     frechet_floor,
-    nearest,
-    nearest_ratio,
     precision_recall,
     sliced_wasserstein,
 )
+from .files import DamagedFile
 from .forward import (
     Gaussian,
     chain_variance,
@@ -43,8 +40,11 @@ from .forward import (
     q_step,
 )
 from .guidance import Guided
+from .loss import clean_image_loss, diffusion_loss, loss_by_t
+from .mixture import ExactModel, GaussianMixture, MixturePosterior
 from .prediction import elbo_weight, target, x0_and_eps
 from .pretrained import load_classifier, load_pretrained, provenance
+from .recipe import Recipe
 from .sampling import (
     Snapshot,
     ancestral_sample,
@@ -55,19 +55,8 @@ from .sampling import (
     ddim_timesteps,
 )
 from .schedule import NoiseSchedule, cosine_betas, linear_betas
-from .training import (
-    EMA,
-    Step,
-    TrainState,
-    clean_image_loss,
-    diffusion_loss,
-    load_checkpoint,
-    loss_by_t,
-    overfit_one_batch,
-    save_checkpoint,
-    steps_for,
-    train,
-)
+from .state import TrainState
+from .training import Step, overfit_one_batch, steps_for, train
 from .unet import (
     BasicUNet,
     IgnoreTime,
@@ -82,6 +71,7 @@ __all__ = [
     "EMA",
     "BasicUNet",
     "Batches",
+    "DamagedFile",
     "DigitClassifier",
     "ExactModel",
     "ForDiffusers",
@@ -90,8 +80,10 @@ __all__ = [
     "GaussianMixture",
     "Guided",
     "IgnoreTime",
+    "InputError",
     "MixturePosterior",
     "NoiseSchedule",
+    "Recipe",
     "Snapshot",
     "Step",
     "TimeUNet",

@@ -1,9 +1,19 @@
 """Shuffled batches whose place in the data can be saved."""
 
 from collections.abc import Iterator
+from typing import Annotated
 
 import torch
 from torch import Tensor
+
+from .checks import (
+    ClassRow,
+    InputError,
+    Pictures,
+    checked,
+    refuse,
+    whole,
+)
 
 
 class Batches(Iterator):
@@ -20,22 +30,21 @@ class Batches(Iterator):
         seed: of the orders.
     """
 
+    @checked
     def __init__(
         self,
-        images: Tensor,
-        labels: Tensor | None = None,
+        images: Pictures,
+        labels: ClassRow | None = None,
         *,
-        batch_size: int = 128,
+        batch_size: Annotated[int, whole(1)] = 128,
         seed: int = 0,
     ):
-        if not 1 <= batch_size <= len(images):
-            raise ValueError(
-                f"batch_size must be in 1..{len(images)}, got {batch_size}"
-            )
+        if batch_size > len(images):
+            refuse("batch_size", f"in 1..{len(images)}", batch_size)
         if labels is not None and len(labels) != len(images):
-            raise ValueError(
-                f"one label per image: got {len(images)} images and "
-                f"{len(labels)} labels"
+            raise InputError(
+                f"labels must be one per image; got {len(images)} images "
+                f"and {len(labels)} labels"
             )
         self.images, self.labels = images, labels
         self.batch_size = batch_size
@@ -61,21 +70,40 @@ class Batches(Iterator):
             "generator": self._generator.get_state(),
             "order": self._order,
             "position": self._position,
+            "batch_size": self.batch_size,
         }
 
-    def load_state_dict(self, state: dict) -> None:
-        """Go on from where *state* was taken, over the same images."""
+    def check(self, state: dict) -> None:
+        """Refuse the state of batches of other images or another size."""
+        missing = {"generator", "order", "position"} - state.keys()
+        if missing:
+            raise InputError(
+                "batches load what batches.state_dict() returned; got a "
+                f"dict without {sorted(missing)[0]!r}"
+            )
         if len(state["order"]) not in (0, len(self.images)):
-            raise ValueError(
+            raise InputError(
                 f"this state was saved over {len(state['order'])} images, "
                 f"but there are {len(self.images)} here"
             )
+        size = state.get("batch_size", self.batch_size)
+        if size != self.batch_size:
+            raise InputError(
+                f"batch_size: the saved run has {size}; got "
+                f"batch_size={self.batch_size}"
+            )
+
+    @checked
+    def load_state_dict(self, state: dict) -> None:
+        """Go on from where *state* was taken, over the same images."""
+        self.check(state)
         self._generator.set_state(state["generator"])
         self._order, self._position = state["order"], state["position"]
 
 
+@checked
 def of_each_class(
-    labels: Tensor, count: int, generator: torch.Generator | None = None
+    labels: ClassRow, count: int, generator: torch.Generator | None = None
 ) -> Tensor:
     """Which images to take for *count* random ones of each class.
 
@@ -83,7 +111,7 @@ def of_each_class(
     """
     classes, sizes = labels.unique(return_counts=True)
     if not 1 <= count <= sizes.min():
-        raise ValueError(
+        raise InputError(
             f"count must be in 1..{sizes.min()}, the size of the smallest "
             f"class; got {count}"
         )

@@ -1,17 +1,37 @@
 """Telling the network t, and a class: one network for every noise level."""
 
 from math import log
+from typing import Annotated
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .checks import (
+    Classes,
+    Count,
+    Images,
+    InputError,
+    Labels,
+    Share,
+    Times,
+    checked,
+    ends,
+    like_weights,
+    real,
+    refuse,
+    whole,
+)
+
 GROUPS = 8  # of GroupNorm
 SMALLEST, LARGEST = 8, 64  # sides of images that TimeUNet takes
 
 
+@checked
 def timestep_embedding(
-    t: Tensor, dim: int, max_period: float = 10_000
+    t: Times,
+    dim: int,
+    max_period: Annotated[float, real(1, ends="(]")] = 10_000,
 ) -> Tensor:
     """t as *dim* sines and cosines, slow and fast ones.
 
@@ -22,10 +42,10 @@ def timestep_embedding(
     t: (B,)    returns (B, dim) float32
     """
     if dim < 2 or dim % 2:
-        raise ValueError(f"dim must be even and at least 2, got {dim}")
-    if t.ndim != 1:
-        raise ValueError(f"t must have shape (B,); got {tuple(t.shape)}")
-    i = torch.arange(dim // 2, device=t.device)
+        raise InputError(f"dim must be even and at least 2; got {dim}")
+    if not isinstance(t, Tensor) or t.ndim != 1:
+        refuse("t", "of shape (B,)", t)
+    i = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
     frequencies = torch.exp(-log(max_period) * i / (dim // 2))
     angles = t[:, None].float() * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
@@ -39,7 +59,10 @@ class ResBlock(nn.Module):
     that a new block changes nothing.
     """
 
-    def __init__(self, channels: int, embedding: int):
+    @checked
+    def __init__(
+        self, channels: Annotated[int, whole(GROUPS)], embedding: Count
+    ):
         super().__init__()
         self.norm1 = nn.GroupNorm(GROUPS, channels)
         self.conv1 = _conv(channels, channels)
@@ -72,17 +95,18 @@ class TimeUNet(nn.Module):
             makes larger images patch² times cheaper.
     """
 
+    @checked
     def __init__(
         self,
-        in_channels: int = 1,
+        in_channels: Count = 1,
         base_channels: int = 16,
-        num_classes: int = 0,
-        patch: int = 1,
+        num_classes: Annotated[int, whole(0)] = 0,
+        patch: Count = 1,
     ):
         super().__init__()
         if base_channels < GROUPS or base_channels % GROUPS:
-            raise ValueError(
-                f"base_channels must be a multiple of {GROUPS}, "
+            raise InputError(
+                f"base_channels must be a multiple of {GROUPS}; "
                 f"got {base_channels}"
             )
         fine, coarse = base_channels, 2 * base_channels
@@ -110,18 +134,16 @@ class TimeUNet(nn.Module):
         """The label that means "no class"."""
         return self.num_classes
 
+    @checked
     def forward(
-        self,
-        x: Tensor,
-        t: Tensor | int,
-        label: Tensor | int | None = None,
+        self, x: Images, t: Times, label: Labels | None = None
     ) -> Tensor:
         """(B, C, H, W) at the steps t to an output of the same shape.
 
         t: int or (B,)    label: int or (B,) in 0..num_classes; None means
         "no class".    H, W: 8 to 64, divisible by 2 * patch
         """
-        self._check(x, label)
+        self._check(x, t, label)
         embedding = self._embed(x, t, label)
         h = self.stem(F.pixel_unshuffle(x, self.patch))
         fine = self.down(h, embedding)  # (B, C, H, W)
@@ -146,10 +168,12 @@ class TimeUNet(nn.Module):
             embedding = embedding + self.classes(label.expand(len(x)))
         return F.silu(embedding)
 
-    def _check(self, x: Tensor, label: Tensor | int | None) -> None:
+    def _check(
+        self, x: Tensor, t: Tensor | int, label: Tensor | int | None
+    ) -> None:
         step = 2 * self.patch
         if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(
+            raise InputError(
                 f"x must have shape (B, {self.in_channels}, H, W); "
                 f"got {tuple(x.shape)}"
             )
@@ -157,30 +181,41 @@ class TimeUNet(nn.Module):
             not SMALLEST <= side <= LARGEST or side % step
             for side in x.shape[2:]
         ):
-            raise ValueError(
+            raise InputError(
                 f"height and width must be {SMALLEST} to {LARGEST} and "
                 f"divisible by {step}; got {tuple(x.shape[2:])}"
             )
+        like_weights(x, self)
+        waits = isinstance(t, Tensor) and t.is_cuda  # to read it there
+        lowest, _ = (0, 0) if waits else _values(t)
+        if lowest < 0:
+            raise InputError(f"t must be 0 or more; got {lowest}")
         if label is None:
             return
         if not self.num_classes:
-            raise ValueError(
+            raise InputError(
                 "this network knows no classes; build it with "
                 "num_classes=… or leave label out"
             )
-        label = torch.as_tensor(label)
-        if ((label < 0) | (label > self.num_classes)).any():
-            raise ValueError(
+        low, high = _values(label)
+        if low < 0 or high > self.num_classes:
+            raise InputError(
                 f"label must be in 0..{self.num_classes}, where "
                 f"{self.null_label} means no class; got values from "
-                f"{label.min()} to {label.max()}"
+                f"{low} to {high}"
             )
 
 
+def _values(x: Tensor | int) -> tuple[float, float]:
+    """The smallest and the largest; (0, 0) where none can be read."""
+    return (x, x) if isinstance(x, int) else ends(x) or (0, 0)
+
+
+@checked
 def drop_labels(
-    labels: Tensor,
-    null: int,
-    p: float,
+    labels: Classes,
+    null: Annotated[int, whole(0)],
+    p: Share,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """Replace each label by *null* with probability *p*.
@@ -190,9 +225,11 @@ def drop_labels(
 
     labels: (B,) integers    returns (B,), a new tensor
     """
-    if not 0 <= p <= 1:
-        raise ValueError(f"p must be a probability in 0..1, got {p}")
-    dropped = torch.rand(labels.shape, generator=generator) < p
+    labels = torch.as_tensor(labels)
+    draws = torch.rand(
+        labels.shape, generator=generator, dtype=torch.float32
+    )
+    dropped = draws < p
     return labels.masked_fill(dropped.to(labels.device), null)
 
 

@@ -1,27 +1,30 @@
-"""Images in [-1, 1], and a mixture of Gaussians with known answers."""
+"""Image sets in [-1, 1], and where they are kept."""
 
 import os
-from collections.abc import Sequence
-from math import log, pi
+from math import prod
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .schedule import NoiseSchedule
+from .checks import Count, FilePath, checked, choice
+from .files import kind_of
 
 DIGITS_TEST = 720  # of scikit-learn's 1,797 digits, held out for testing
 TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 NAMES = ("digits", *TORCHVISION)
+PLACE = "DIFFUSION_LESSONS_DATA"  # the variable that names a folder
+PARTS = {True: "train", False: "t10k"}
 
 
+@checked
 def load_images(
-    name: str = "digits",
+    name: Annotated[str, choice(*NAMES)] = "digits",
     train: bool = True,
-    root: str | os.PathLike | None = None,
-    size: int | None = None,
+    root: FilePath | None = None,
+    size: Count | None = None,
 ) -> tuple[Tensor, Tensor]:
     """A whole image set as two tensors: images and class labels.
 
@@ -37,13 +40,6 @@ def load_images(
     Returns:
         images (N, 1, H, W) float32 in [-1, 1], and labels (N,) int64.
     """
-    if name not in NAMES:
-        choices = ", ".join(map(repr, NAMES))
-        raise ValueError(f"name must be one of {choices}; got {name!r}")
-    if size is not None and (not isinstance(size, int) or size < 1):
-        raise ValueError(
-            f"size must be a positive whole number; got {size!r}"
-        )
     if name == "digits":
         images, labels = _digits(train)
     else:
@@ -61,7 +57,7 @@ def _digits(train: bool) -> tuple[Tensor, Tensor]:
     from sklearn.datasets import load_digits
 
     pixels, classes = load_digits(return_X_y=True)
-    i = torch.arange(len(pixels))
+    i = torch.arange(len(pixels), dtype=torch.float32)
     share = DIGITS_TEST / len(pixels)
     testing = ((i + 1) * share).floor() > (i * share).floor()
     keep = ~testing if train else testing
@@ -70,186 +66,104 @@ def _digits(train: bool) -> tuple[Tensor, Tensor]:
 
 
 def _torchvision(
-    name: str, train: bool, root: str | os.PathLike | None
+    name: str, train: bool, root: Path | None
 ) -> tuple[Tensor, Tensor]:
     from torchvision import datasets
 
     dataset = getattr(datasets, TORCHVISION[name])
-    root = Path(root or data_root()).expanduser()
+    root = (root or data_root()).expanduser()
+    folder = root / dataset.__name__ / "raw"
     try:
-        data = dataset(root, train=train, download=False)
+        data = _downloaded(dataset, root, train)
+    except Exception as error:  # of gzip, struct, numpy, the network, …
+        raise RuntimeError(
+            _why(error, dataset, folder, PARTS[train])
+        ) from error
+    images, labels = data.data, data.targets
+    if len(images) != len(labels) or not len(images):
+        raise RuntimeError(
+            f"the files of {PARTS[train]} in {folder} do not belong "
+            f"together: {len(images)} images, {len(labels)} labels. {AGAIN}"
+        )
+    return images[:, None].to(torch.float32) / 255, labels
+
+
+def _downloaded(dataset: Any, root: Path, train: bool) -> Any:
+    """torchvision's data set, from the folder or from the network."""
+    try:
+        return dataset(root, train=train, download=False)
     except RuntimeError:  # not there yet
-        try:
-            data = dataset(root, train=train, download=True)
-        except (OSError, RuntimeError) as error:
-            raise RuntimeError(
-                f"{dataset.__name__} is not in {root} and could not be "
-                "downloaded. Connect to the internet and try again; or put "
-                "its four IDX files into "
-                f"{root / dataset.__name__ / 'raw'}; "
-                "or use load_images('digits'), which needs no download."
-            ) from error
-    return data.data[:, None] / 255, data.targets
+        return dataset(root, train=train, download=True)
+
+
+AGAIN = (
+    "Delete them and call again; or name another folder with root=… or "
+    f"${PLACE}; or use load_images('digits'), which needs no file."
+)
+
+
+def _why(error: Exception, dataset: Any, folder: Path, part: str) -> str:
+    """The true cause, and the way out."""
+    if isinstance(error, PermissionError):
+        return (
+            f"{folder} cannot be read or written ({error}). Name a folder "
+            f"of your own with root=… or ${PLACE}; or use "
+            "load_images('digits'), which needs no file."
+        )
+    bad = [
+        f"{path.name} is {what}"
+        for path in sorted(folder.glob(f"{part}-*"))
+        if (what := _damage(path))
+    ]
+    if bad:
+        return f"damaged files in {folder}: {', '.join(bad)}. {AGAIN}"
+    parts = (Path(url).stem for url, _ in dataset.resources)
+    missing = [name for name in parts if not (folder / name).exists()]
+    if not missing:
+        return f"damaged files of {part} in {folder} ({error}). {AGAIN}"
+    return (
+        f"{dataset.__name__} is not in {folder} (there is no "
+        f"{', no '.join(missing)}) and could not be downloaded ({error}). "
+        "Connect to the internet and try again; or put its four IDX files "
+        f"into {folder}; or name another folder with root=… or ${PLACE}; "
+        "or use load_images('digits'), which needs no download."
+    )
+
+
+def _damage(path: Path) -> str:
+    """What is wrong with a file of torchvision's, by its first bytes."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    packed = path.suffix == ".gz"
+    kind = kind_of(head)
+    if kind in ("empty", "a web page"):
+        return kind
+    if packed != (kind == "packed with gzip"):
+        return "not packed with gzip" if packed else "packed with gzip"
+    if packed:
+        return ""
+    sizes = (
+        [
+            int.from_bytes(head[i : i + 4])
+            for i in range(4, 4 + 4 * head[3], 4)
+        ]
+        if len(head) > 4 and head[:3] == b"\0\0\x08"
+        else []
+    )
+    if not sizes:
+        return "no IDX file"
+    wanted, size = 4 + 4 * len(sizes) + prod(sizes), path.stat().st_size
+    return "" if size == wanted else f"{size} bytes long, not {wanted}"
 
 
 def data_root() -> Path:
     """Where downloaded image sets are kept."""
-    default = Path.home() / ".cache" / "diffusion_lessons"
-    return Path(os.environ.get("DIFFUSION_LESSONS_DATA") or default)
-
-
-class MixturePosterior(NamedTuple):
-    """q(x_0 | x_t) of a mixture, again a mixture: a column for each part.
-
-    weights (B, K), means (B, K, D), variances (B, K).
-    """
-
-    weights: Tensor
-    means: Tensor
-    variances: Tensor
-
-
-class GaussianMixture:
-    """Isotropic Gaussians with exact q(x_t), score and denoiser.
-
-    A component N(m, s² I) of x_0 becomes N(sqrt(ᾱ_t) m, ᾱ_t s² + 1 - ᾱ_t)
-    of x_t, so at every t the noisy data is again a mixture.
-
-    means: (K, D)    stds: a number or (K,)    weights: (K,), default equal
-    """
-
-    def __init__(
-        self,
-        means: Tensor | Sequence[Sequence[float]],
-        stds: Tensor | Sequence[float] | float,
-        weights: Tensor | Sequence[float] | None = None,
-    ):
-        means = torch.as_tensor(means, dtype=torch.float64)
-        if means.ndim != 2:
-            raise ValueError(
-                f"means must have shape (K, D); got {tuple(means.shape)}"
-            )
-        k = len(means)
-        stds = torch.as_tensor(stds, dtype=torch.float64)
-        weights = torch.ones(k) if weights is None else weights
-        weights = torch.as_tensor(weights, dtype=torch.float64)
-        if stds.shape not in ((), (k,)) or not (stds > 0).all():
-            raise ValueError(
-                f"stds must be a positive number or {k} of them; got {stds}"
-            )
-        if weights.shape != (k,) or not (weights > 0).all():
-            raise ValueError(
-                f"weights must be {k} positive numbers; got {weights}"
-            )
-        self.means = means
-        self.variances = stds.expand(k) ** 2
-        self.weights = weights / weights.sum()
-
-    def sample(
-        self, n: int, generator: torch.Generator | None = None
-    ) -> Tensor:
-        """*n* draws of x_0, (n, D) float64."""
-        k = torch.multinomial(
-            self.weights, n, replacement=True, generator=generator
-        )
-        noise = torch.randn(
-            n, self.means.shape[1], generator=generator, dtype=torch.float64
-        )
-        return self.means[k] + self.variances[k, None].sqrt() * noise
-
-    def log_density(
-        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
-    ) -> Tensor:
-        """log q(x_t) in nats, (B,).    xt: (B, D)    t: int or (B,)"""
-        return self._parts(xt, t, schedule).log_joint.logsumexp(1)
-
-    def density(
-        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
-    ) -> Tensor:
-        """q(x_t), (B,).    xt: (B, D)    t: int or (B,) in 0..T"""
-        return self.log_density(xt, t, schedule).exp()
-
-    def score(
-        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
-    ) -> Tensor:
-        """The gradient of log q(x_t) with respect to x_t, (B, D)."""
-        parts = self._parts(xt, t, schedule)
-        weights = parts.log_joint.softmax(1)
-        pull = parts.offset / parts.variance[..., None]
-        return -(weights[..., None] * pull).sum(1)
-
-    def posterior(
-        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
-    ) -> MixturePosterior:
-        """q(x_0 | x_t), exact, for every x_t of the batch.
-
-        xt: (B, D)    t: int or (B,) in 0..T
-        """
-        parts = self._parts(xt, t, schedule)
-        own = self.variances.to(xt)
-        gain = parts.signal * own / parts.variance  # (B, K)
-        means = self.means.to(xt) + gain[..., None] * parts.offset
-        weights = parts.log_joint.softmax(1)
-        variances = own * (1 - gain * parts.signal)
-        return MixturePosterior(
-            weights, means, variances.expand_as(weights)
-        )
-
-    def posterior_mean(
-        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
-    ) -> Tensor:
-        """E[x_0 | x_t], (B, D): what a perfect x0-network would output."""
-        weights, means, _ = self.posterior(xt, t, schedule)
-        return (weights[..., None] * means).sum(1)
-
-    def _parts(
-        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
-    ) -> "_Parts":
-        dim = self.means.shape[1]
-        if xt.ndim != 2 or xt.shape[1] != dim:
-            raise ValueError(
-                f"xt must have shape (B, {dim}); got {tuple(xt.shape)}"
-            )
-        signal, sigma = schedule.signal_and_sigma(t, xt)
-        variance = signal**2 * self.variances.to(xt) + sigma**2
-        offset = xt[:, None] - signal[..., None] * self.means.to(xt)
-        square = offset.square().sum(-1) / variance
-        log_normal = -0.5 * (square + dim * (variance.log() + log(2 * pi)))
-        log_joint = self.weights.to(xt).log() + log_normal
-        return _Parts(signal, variance, offset, log_joint)
-
-
-class ExactModel:
-    """A mixture as the perfect network: (x_t, t, label) -> E[x_0 | x_t].
-
-    It predicts "x0". Each component is a class; the label K, which is
-    ``null_label``, means that the class is not known.
-    """
-
-    def __init__(self, mixture: GaussianMixture, schedule: NoiseSchedule):
-        self.mixture, self.schedule = mixture, schedule
-        self.null_label = len(mixture.means)
-
-    def __call__(
-        self,
-        xt: Tensor,
-        t: Tensor | int,
-        label: Tensor | int | None = None,
-    ) -> Tensor:
-        """(B, D) at the steps t, of the classes (B,), to (B, D)."""
-        parts = self.mixture.posterior(xt, t, self.schedule)
-        label = self.null_label if label is None else label
-        label = torch.as_tensor(label, device=xt.device).expand(len(xt))
-        known = F.one_hot(label, self.null_label + 1)[:, :-1].to(xt)
-        unknown = (label == self.null_label)[:, None]
-        weights = torch.where(unknown, parts.weights, known)
-        return (weights[..., None] * parts.means).sum(1)
-
-
-class _Parts(NamedTuple):
-    """x_t seen from every component at step t."""
-
-    signal: Tensor  # sqrt(ᾱ_t), (1, 1) or (B, 1)
-    variance: Tensor  # of x_t in each component, (1, K) or (B, K)
-    offset: Tensor  # x_t - sqrt(ᾱ_t) mean, (B, K, D)
-    log_joint: Tensor  # log weight N(x_t; component), (B, K)
+    if place := os.environ.get(PLACE):
+        return Path(place)
+    try:
+        return Path.home() / ".cache" / "diffusion_lessons"
+    except RuntimeError as error:
+        raise RuntimeError(
+            "there is no home folder to keep image sets in; name a folder "
+            f"with root=… or ${PLACE}"
+        ) from error

@@ -1,87 +1,30 @@
-"""Are the samples good? A classifier, and distances between two sets."""
+"""Are the samples good? Distances between two sets, and how sure."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-SMALLEST_SIDE = 8  # of an image that DigitClassifier takes
+from .checks import (
+    ClassRow,
+    Count,
+    InputError,
+    Rows,
+    checked,
+    spoken,
+    whole,
+)
+from .checks import real as number
+
 CHUNK = 1000  # rows whose distances to all others are held at a time
-
-
-class DigitClassifier(nn.Module):
-    """A small CNN that reads digits: the eye behind the metrics.
-
-    Three 3x3 convolutions, each followed by a halving that stops at 4x4,
-    so one architecture takes 8x8 and 28x28; then 64 features and a score
-    for each class. 47,610 parameters for ten classes.
-    """
-
-    def __init__(self, num_classes: int = 10):
-        super().__init__()
-        widths = [(1, 16), (16, 32), (32, 32)]
-        self.convs = nn.ModuleList(
-            nn.Conv2d(a, b, 3, padding=1, bias=False) for a, b in widths
-        )
-        self.norms = nn.ModuleList(nn.BatchNorm2d(b) for _, b in widths)
-        self.to_features = nn.Linear(32 * 4 * 4, 64)
-        self.dropout = nn.Dropout(0.2)
-        self.to_logits = nn.Linear(64, num_classes)
-
-    def features(self, x: Tensor) -> Tensor:
-        """(B, 1, H, W) in [-1, 1] to (B, 64); H and W at least 8."""
-        self._check(x)
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = norm(conv(x)).relu()
-            side = [max(4, s // 2) for s in x.shape[2:]]
-            x = F.adaptive_max_pool2d(x, side)
-        return self.to_features(x.flatten(1)).relu()
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, 1, H, W) in [-1, 1] to logits (B, num_classes)."""
-        return self.to_logits(self.dropout(self.features(x)))
-
-    def _check(self, x: Tensor) -> None:
-        fits = x.ndim == 4 and x.shape[1] == 1
-        if not fits or min(x.shape[2:]) < SMALLEST_SIDE:
-            raise ValueError(
-                "images must have shape (B, 1, H, W) with H and W at least "
-                f"{SMALLEST_SIDE}; got {tuple(x.shape)}"
-            )
-
-
-class Classified(NamedTuple):
-    """What a classifier makes of N images."""
-
-    features: Tensor  # (N, 64)
-    labels: Tensor  # (N,) the likeliest class
-    confidence: Tensor  # (N,) the probability of that class
-
-
-@torch.no_grad()
-def features_and_labels(
-    classifier: DigitClassifier, images: Tensor, batch_size: int = 500
-) -> Classified:
-    """Features, class and confidence of every image, without dropout.
-
-    images: (N, 1, H, W) in [-1, 1], N at least 1
-    """
-    was_training = classifier.training
-    classifier.eval()
-    features = [classifier.features(x) for x in images.split(batch_size)]
-    classifier.train(was_training)
-    features = torch.cat(features)
-    chances = classifier.to_logits(features).softmax(1)
-    confidence, labels = chances.max(1)
-    return Classified(features, labels, confidence)
 
 
 # Two sets of features
 
 
-def frechet_distance(features_x: Tensor, features_y: Tensor) -> Tensor:
+@checked
+def frechet_distance(features_x: Rows, features_y: Rows) -> Tensor:
     """Between the Gaussians of two sets, Heusel et al. (2017), eq. 6.
 
     FD = ‖m_x - m_y‖² + tr(C_x + C_y - 2 (R_x C_y R_x)^(1/2)), R_x² = C_x
@@ -92,9 +35,9 @@ def frechet_distance(features_x: Tensor, features_y: Tensor) -> Tensor:
 
     features_x: (N, D)    features_y: (M, D)    returns a float64 scalar
     """
-    x, y = _two_sets(features_x, features_y)
+    x, y = two_sets(features_x, features_y)
     if min(len(x), len(y)) < 2:
-        raise ValueError(
+        raise InputError(
             "a covariance needs at least 2 samples in each set; got "
             f"{len(x)} and {len(y)}"
         )
@@ -123,11 +66,12 @@ class Spread(NamedTuple):
     std: float
 
 
+@checked
 def frechet_floor(
-    features_x: Tensor,
-    features_y: Tensor,
+    features_x: Rows,
+    features_y: Rows,
     n: int,
-    resamples: int = 50,
+    resamples: Annotated[int, whole(2)] = 50,
     seed: int = 0,
 ) -> Spread:
     """FD at *n*: over random subsets, n of x against n of y.
@@ -139,10 +83,10 @@ def frechet_floor(
 
     features_x: (N, D)    features_y: (M, D)    n: 2..min(N, M)
     """
-    x, y = _two_sets(features_x, features_y)
+    x, y = two_sets(features_x, features_y)
     most = min(len(x), len(y))
     if not 2 <= n <= most:
-        raise ValueError(f"n must be in 2..{most}; got {n!r}")
+        raise InputError(f"n must be in 2..{most}; got {n!r}")
     generator = torch.Generator().manual_seed(seed)
 
     def some(z: Tensor) -> Tensor:
@@ -161,9 +105,8 @@ class PrecisionRecall(NamedTuple):
     recall: float  # of the real images that lie where samples are
 
 
-def precision_recall(
-    real: Tensor, fake: Tensor, k: int = 3
-) -> PrecisionRecall:
+@checked
+def precision_recall(real: Rows, fake: Rows, k: int = 3) -> PrecisionRecall:
     """Quality and variety apart, Kynkäänniemi et al. (2019), eq. 1-3.
 
     Where a set is: in the balls around its points that reach to their k-th
@@ -171,10 +114,10 @@ def precision_recall(
 
     real: (N, D)    fake: (M, D)    k: 1..min(N, M) - 1
     """
-    real, fake = _two_sets(real, fake)
+    real, fake = two_sets(real, fake)
     most = min(len(real), len(fake)) - 1
     if not 1 <= k <= most:
-        raise ValueError(f"k must be in 1..{most}; got {k!r}")
+        raise InputError(f"k must be in 1..{most}; got {k!r}")
     return PrecisionRecall(
         _share_inside(real, fake, k), _share_inside(fake, real, k)
     )
@@ -197,20 +140,22 @@ def _distances(x: Tensor, y: Tensor) -> Tensor:
     return torch.cdist(x, y, compute_mode=exact)
 
 
-def _two_sets(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def two_sets(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as float64, if both are sets of points of D numbers."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:
-        raise ValueError(
+        raise InputError(
             "the two sets must have shapes (N, D) and (M, D); "
             f"got {tuple(x.shape)} and {tuple(y.shape)}"
         )
     return x.double(), y.double()
 
 
+@checked
 def sliced_wasserstein(
-    x: Tensor,
-    y: Tensor,
-    num_projections: int = 128,
-    p: float = 2,
+    x: Rows,
+    y: Rows,
+    num_projections: Count = 128,
+    p: Annotated[float, number(1)] = 2,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """The mean p-Wasserstein distance along random lines.
@@ -222,7 +167,11 @@ def sliced_wasserstein(
 
     x: (N, D)    y: (M, D)    returns a float64 scalar
     """
-    x, y = _two_sets(x, y)
+    x, y = two_sets(x, y)
+    if not len(x) or not len(y):
+        raise InputError(
+            f"each set needs a sample; got {len(x)} and {len(y)}"
+        )
     lines = torch.randn(
         x.shape[1], num_projections, generator=generator, dtype=x.dtype
     )
@@ -247,14 +196,15 @@ def _quantiles(n: int, m: int) -> tuple[Tensor, Tensor, Tensor]:
     return i, j, width
 
 
-# One set: classes, and copies
+# One set: its classes
 
 
-def class_histogram(labels: Tensor, num_classes: int = 10) -> Tensor:
+@checked
+def class_histogram(labels: ClassRow, num_classes: Count = 10) -> Tensor:
     """The share of each class, (num_classes,) float64, sum 1."""
     outside = (labels < 0) | (labels >= num_classes)
     if len(labels) == 0 or outside.any():
-        raise ValueError(
+        raise InputError(
             f"labels must be in 0..{num_classes - 1}, at least one; got "
             f"{labels.unique().tolist()}"
         )
@@ -262,56 +212,18 @@ def class_histogram(labels: Tensor, num_classes: int = 10) -> Tensor:
     return counts.double() / len(labels)
 
 
-def entropy(shares: Tensor) -> Tensor:
+@checked
+def entropy(shares: Rows) -> Tensor:
     """-sum p log p in nats, with 0 log 0 = 0; log C if all C are equal."""
+    if not shares.numel():
+        raise InputError("shares must be at least one; got none")
     total = shares.sum().item()
     if (shares < 0).any() or not abs(total - 1) <= 1e-4:
-        raise ValueError(
+        raise InputError(
             "shares must be 0 or more and sum to 1; got "
             f"{shares.min():.4g} or more, sum {total:.4g}"
         )
     return torch.special.entr(shares).sum()
-
-
-class Nearest(NamedTuple):
-    """For each of N images its nearest training image."""
-
-    distance: Tensor  # (N,) float64, Euclidean, over all pixels
-    index: Tensor  # (N,) int64, which training image
-
-
-def nearest(x: Tensor, train: Tensor) -> Nearest:
-    """The nearest training image of each sample: is it a copy?
-
-    x: (N, …)    train: (M, …) of the same sizes
-    """
-    x, train = _two_sets(x.flatten(1), train.flatten(1))
-    index = [_nearest_index(part, train) for part in x.split(CHUNK)]
-    index = torch.cat(index)
-    return Nearest((x - train[index]).norm(dim=1), index)
-
-
-def _nearest_index(x: Tensor, train: Tensor) -> Tensor:
-    """By |x|² - 2 x·y + |y|²: fast, and |x|² is the same for all y."""
-    return (train.square().sum(1) - 2 * x @ train.T).argmin(1)
-
-
-def nearest_ratio(x: Tensor, train: Tensor, held_out: Tensor) -> Tensor:
-    """How much nearer a sample is to what was trained on, (N,).
-
-    Distance to the nearest training image over that to the nearest of as
-    many held-out ones. New images are nearer to either as often, so half
-    of the ratios are below 1; a copy of a training image has ratio 0.
-
-    x: (N, …)    train, held_out: (M, …), equally many
-    """
-    if len(train) != len(held_out):
-        raise ValueError(
-            "train and held_out must be equally many, for the larger set "
-            f"is nearer by chance; got {len(train)} and {len(held_out)}"
-        )
-    seen, unseen = (nearest(x, y).distance for y in (train, held_out))
-    return torch.where(seen == unseen, 1.0, seen / unseen)
 
 
 # How sure
@@ -325,11 +237,12 @@ class Interval(NamedTuple):
     high: float
 
 
+@checked
 def bootstrap(
     statistic: Callable[..., Tensor | float],
-    *samples: Tensor,
-    resamples: int = 500,
-    level: float = 0.95,
+    *samples: Rows,
+    resamples: Count = 500,
+    level: Annotated[float, number(0, 1, ends="()")] = 0.95,
     seed: int = 0,
 ) -> Interval:
     """A percentile interval for a statistic of samples, Efron (1979).
@@ -344,12 +257,10 @@ def bootstrap(
     turned round, 2 value - high to 2 value - low.
     """
     if not samples or min(map(len, samples)) < 2:
-        raise ValueError(
+        raise InputError(
             "there must be samples, each of at least 2 rows; got "
             f"{[len(s) for s in samples]}"
         )
-    if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1; got {level!r}")
     generator = torch.Generator().manual_seed(seed)
 
     def again(x: Tensor) -> Tensor:
@@ -357,8 +268,21 @@ def bootstrap(
         return x[i.to(x.device)]
 
     draws = [
-        float(statistic(*map(again, samples))) for _ in range(resamples)
+        _as_number(statistic(*map(again, samples)))
+        for _ in range(resamples)
     ]
-    tails = torch.tensor([(1 - level) / 2, (1 + level) / 2]).double()
-    low, high = torch.tensor(draws).double().quantile(tails).tolist()
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    tails = torch.tensor(tails, dtype=torch.float64)
+    low, high = (
+        torch.tensor(draws, dtype=torch.float64).quantile(tails).tolist()
+    )
     return Interval(float(statistic(*samples)), low, high)
+
+
+def _as_number(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"statistic must return one number; got {spoken(value)}"
+        ) from error

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from .checks import Amount, Clean, Images, NotNegative, Steps, checked
 from .schedule import NoiseSchedule
 
 
@@ -15,8 +16,9 @@ class Gaussian(NamedTuple):
     variance: Tensor
 
 
+@checked
 def q_step(
-    x_prev: Tensor, t: Tensor | int, noise: Tensor, schedule: NoiseSchedule
+    x_prev: Images, t: Steps, noise: Images, schedule: NoiseSchedule
 ) -> Tensor:
     """One draw of q(x_t | x_{t-1}), eq. 2 of DDPM.
 
@@ -24,15 +26,15 @@ def q_step(
 
     x_prev, noise: (B, …)    t: int or (B,) in 1..T    returns (B, …)
     """
-    check_same_shape(x_prev=x_prev, noise=noise)
     beta = schedule.betas
     gains = torch.stack([(1 - beta).sqrt(), beta.sqrt()])
     keep, spread = schedule.at(gains, t, x_prev, lowest=1)
     return keep * x_prev + spread * noise
 
 
+@checked
 def q_chain(
-    x0: Tensor,
+    x0: Clean,
     schedule: NoiseSchedule,
     generator: torch.Generator | None = None,
 ) -> Tensor:
@@ -47,8 +49,9 @@ def q_chain(
     return torch.stack(chain)
 
 
+@checked
 def chain_variance(
-    keep: Tensor, gain: Tensor, start: float = 1.0
+    keep: Images, gain: Images, start: NotNegative = 1.0
 ) -> Tensor:
     """The variance of x_t when every step is x <- keep_t x + gain_t noise.
 
@@ -56,15 +59,15 @@ def chain_variance(
 
     keep, gain: (T,) for the steps 1..T    returns (T + 1,), *start* first
     """
-    check_same_shape(keep=keep, gain=gain)
     variance = [torch.tensor(start, dtype=keep.dtype)]
     for k, g in zip(keep, gain, strict=True):
         variance.append(k**2 * variance[-1] + g**2)
     return torch.stack(variance)
 
 
+@checked
 def q_sample(
-    x0: Tensor, t: Tensor | int, noise: Tensor, schedule: NoiseSchedule
+    x0: Clean, t: Steps, noise: Images, schedule: NoiseSchedule
 ) -> Tensor:
     """One draw of q(x_t | x_0), eq. 4 of DDPM: the jump.
 
@@ -72,11 +75,11 @@ def q_sample(
 
     x0, noise: (B, …)    t: int or (B,) in 0..T    returns (B, …)
     """
-    check_same_shape(x0=x0, noise=noise)
     signal, sigma = schedule.signal_and_sigma(t, x0)
-    return (signal * x0).add_(sigma * noise)  # in place: a fresh tensor
+    return signal * x0 + sigma * noise
 
 
+@checked
 def posterior_factors(schedule: NoiseSchedule) -> Tensor:
     """The numbers of q(x_{t-1} | x_t, x_0) at every t, eq. 7 of DDPM.
 
@@ -91,8 +94,9 @@ def posterior_factors(schedule: NoiseSchedule) -> Tensor:
     return torch.stack([on_x0, on_xt, variance])
 
 
+@checked
 def q_posterior(
-    x0: Tensor, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
+    x0: Images, xt: Images, t: Steps, schedule: NoiseSchedule
 ) -> Gaussian:
     """q(x_{t-1} | x_t, x_0), eq. 6-7 of DDPM: one step back, x_0 known.
 
@@ -100,24 +104,15 @@ def q_posterior(
     Returns mean (B, …) and variance (B, 1, …, 1); at t = 1 the mean is
     x_0 and the variance is exactly 0.
     """
-    check_same_shape(x0=x0, xt=xt)
-    on_x0, on_xt, variance = schedule.at(posterior_factors, t, xt, lowest=1)
+    factors = schedule.once(posterior_factors)
+    on_x0, on_xt, variance = schedule.at(factors, t, xt, lowest=1)
     return Gaussian(on_x0 * x0 + on_xt * xt, variance)
 
 
-def mix(x0: Tensor, noise: Tensor, amount: Tensor | float) -> Tensor:
+@checked
+def mix(x0: Clean, noise: Images, amount: Amount) -> Tensor:
     """The first guess at adding noise: (1 - amount) x_0 + amount noise.
 
     x0, noise: (B, …)    amount: a number, or (B, 1, …, 1), in 0..1
     """
-    check_same_shape(x0=x0, noise=noise)
     return (1 - amount) * x0 + amount * noise
-
-
-def check_same_shape(**tensors: Tensor) -> None:
-    """Refuse tensors that would broadcast into something else."""
-    if len({x.shape for x in tensors.values()}) > 1:
-        got = " and ".join(
-            f"{k} {tuple(x.shape)}" for k, x in tensors.items()
-        )
-        raise ValueError(f"shapes must be equal; got {got}")

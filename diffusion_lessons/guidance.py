@@ -1,7 +1,19 @@
 """Steering towards a class: a guided model is again a model."""
 
+from typing import Annotated
+
 import torch
 from torch import Tensor, nn
+
+from .checks import (
+    Classes,
+    Images,
+    InputError,
+    LabelledModel,
+    Times,
+    checked,
+    whole,
+)
 
 
 class Guided(nn.Module):
@@ -15,22 +27,36 @@ class Guided(nn.Module):
         model: (x, t, label) -> output.
         label: the class to steer towards: an int, or (B,) one for each.
         null: the label that means "no class".
-        scale: how far to go from the answer without the class.
+        scale: how far to go from the answer without the class; left out, 1.
     """
 
+    @checked
     def __init__(
         self,
-        model: nn.Module,
-        label: Tensor | int,
-        null: int,
-        scale: float = 1.0,
+        model: LabelledModel,
+        label: Classes,
+        null: Annotated[int, whole(0)],
+        scale: float | None = None,
     ):
         super().__init__()
-        self.model, self.null, self.scale = model, null, scale
+        own = getattr(model, "null_label", null)
+        if scale is None and null != own:  # a scale in the place of null
+            raise InputError(
+                f'null must be the label that means "no class", {own} for '
+                f"this model; got {null} (scale is the fourth argument)"
+            )
+        self.model, self.null = model, null
+        self.scale = 1.0 if scale is None else scale
         self.register_buffer("label", torch.as_tensor(label))
 
-    def forward(self, x: Tensor, t: Tensor | int) -> Tensor:
+    @checked
+    def forward(self, x: Images, t: Times) -> Tensor:
         """(B, …) at the steps t to the guided output, one pass for both."""
+        if self.label.ndim and len(self.label) not in (1, len(x)):
+            raise InputError(
+                f"label must be one, or one for each of the {len(x)} "
+                f"images in x; got {len(self.label)}"
+            )
         t = torch.as_tensor(t, device=x.device).expand(len(x))
         label = self.label.to(x.device).expand(len(x))
         null = torch.full_like(label, self.null)

@@ -1,21 +1,24 @@
 """What a network predicts: eps, x0 or v, and the way between them."""
 
 from math import nan
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
-from .forward import check_same_shape
+from .checks import Clean, Images, InputError, Steps, checked, choice, ends
 from .schedule import NoiseSchedule
 
 PREDICTIONS = ("eps", "x0", "v")
+Predicts = Annotated[str, choice(*PREDICTIONS)]
 
 
+@checked
 def target(
-    predicts: str,
-    x0: Tensor,
-    noise: Tensor,
-    t: Tensor | int,
+    predicts: Predicts,
+    x0: Clean,
+    noise: Images,
+    t: Steps,
     schedule: NoiseSchedule,
 ) -> Tensor:
     """What a network that *predicts* "eps", "x0" or "v" should output.
@@ -25,22 +28,21 @@ def target(
 
     x0, noise: (B, …)    t: int or (B,) in 0..T    returns (B, …)
     """
-    check_predicts(predicts)
-    check_same_shape(x0=x0, noise=noise)
+    signal, sigma = schedule.signal_and_sigma(t, x0)
     if predicts == "eps":
         return noise
     if predicts == "x0":
         return x0
-    signal, sigma = schedule.signal_and_sigma(t, x0)
     return signal * noise - sigma * x0
 
 
+@checked
 def x0_and_eps(
-    output: Tensor,
-    xt: Tensor,
-    t: Tensor | int,
+    output: Images,
+    xt: Images,
+    t: Steps,
     schedule: NoiseSchedule,
-    predicts: str,
+    predicts: Predicts,
 ) -> tuple[Tensor, Tensor]:
     """Read a network's output as the pair (x0_hat, eps_hat).
 
@@ -50,9 +52,8 @@ def x0_and_eps(
     Where nothing is left of x_0 (t = T of a schedule with zero terminal
     SNR) "eps" says nothing about x_0, and is refused.
     """
-    check_same_shape(output=output, xt=xt)
     signal, sigma = schedule.signal_and_sigma(t, xt, lowest=1)
-    check_predicts(predicts, signal)
+    check_readable(predicts, signal)
     if predicts == "eps":
         return (xt - sigma * output) / signal, output
     if predicts == "x0":
@@ -60,7 +61,8 @@ def x0_and_eps(
     return signal * xt - sigma * output, sigma * xt + signal * output
 
 
-def elbo_weight(schedule: NoiseSchedule, predicts: str) -> Tensor:
+@checked
+def elbo_weight(schedule: NoiseSchedule, predicts: Predicts) -> Tensor:
     """How much the variational bound weighs an error at each t, (T + 1,).
 
     Its term of step t is a KL divergence, and equal to
@@ -72,7 +74,6 @@ def elbo_weight(schedule: NoiseSchedule, predicts: str) -> Tensor:
     Entry 0 is nan (there is no such step), entry 1 is inf (there the
     posterior has no variance, and DDPM has another term).
     """
-    check_predicts(predicts)
     snr = schedule.snr()
     on_x0 = (snr.roll(1) - snr) / 2
     on_x0[0] = nan
@@ -80,15 +81,14 @@ def elbo_weight(schedule: NoiseSchedule, predicts: str) -> Tensor:
     return on_x0 / per_x0[predicts]
 
 
-def check_predicts(predicts: str, signal: Tensor | None = None) -> None:
-    """Refuse an unknown name, and "eps" where no *signal* is left."""
-    if predicts not in PREDICTIONS:
-        choices = ", ".join(map(repr, PREDICTIONS))
-        raise ValueError(
-            f"predicts must be one of {choices}; got {predicts!r}"
-        )
-    if predicts == "eps" and signal is not None and not signal.all():
-        raise ValueError(
+def check_readable(predicts: str, signal: Tensor | float) -> None:
+    """Refuse "eps" where no *signal* is left."""
+    if predicts != "eps":
+        return
+    if isinstance(signal, Tensor):
+        signal, _ = ends(signal) or (1, 1)
+    if signal == 0:
+        raise InputError(
             'a network that predicts "eps" cannot be read where x_T '
             "holds nothing of x_0, at t = T of a schedule with zero "
             'terminal SNR; let it predict "x0" or "v"'

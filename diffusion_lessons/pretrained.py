@@ -1,15 +1,14 @@
 """Networks that are trained already: their weights, and where from."""
 
-import json
-import os
 from pathlib import Path
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from .checks import FilePath, InputError, checked
+from .classifier import DigitClassifier
 from .conditioning import TimeUNet
-from .evaluation import DigitClassifier
-from .files import whole_file
+from .files import read_tensors, write_tensors
 from .schedule import NoiseSchedule
 
 FOLDER = Path(__file__).parent / "weights"
@@ -35,6 +34,7 @@ class Pretrained(NamedTuple):
     shape: tuple[int, int, int]  # (C, H, W) of an image
 
 
+@checked
 def load_pretrained(name: str = "digits") -> Pretrained:
     """A network that draws digits, conditional on the class.
 
@@ -60,6 +60,7 @@ def load_pretrained(name: str = "digits") -> Pretrained:
     )
 
 
+@checked
 def load_classifier(name: str = "digits") -> DigitClassifier:
     """A network that reads digits, in eval mode.
 
@@ -70,48 +71,41 @@ def load_classifier(name: str = "digits") -> DigitClassifier:
     return _filled(DigitClassifier(**provenance(name)["config"]), name)
 
 
+@checked
 def provenance(name: str) -> dict:
     """Where weights come from: FACTS, and for a network how to sample.
 
     name: "digits", "mnist", "digits_classifier" or "mnist_classifier"
     """
-    from safetensors import safe_open
-
     _check_name(name, _names())
-    with safe_open(_path(name), framework="pt") as file:
-        return json.loads(file.metadata()["provenance"])
+    return read_tensors(_path(name))[1]
 
 
+@checked
 def save_weights(
-    path: str | os.PathLike, model: nn.Module, provenance: dict
+    path: FilePath, model: nn.Module, provenance: dict
 ) -> None:
     """Write the weights in half precision, whole or not at all.
 
     The same weights and *provenance*, a dict of FACTS and more in plain
-    JSON, give the same bytes.
+    JSON, give the same bytes, with a checksum.
     """
-    from safetensors.torch import save
-
     missing = ", ".join(key for key in FACTS if key not in provenance)
     if missing:
-        raise ValueError(f"provenance must also say: {missing}")
-    text = json.dumps(provenance, sort_keys=True)
+        raise InputError(f"provenance must also say: {missing}")
     tensors = {k: _half(v) for k, v in model.state_dict().items()}
-    with whole_file(path) as place:
-        place.write_bytes(save(tensors, {"provenance": text}))
+    write_tensors(path, tensors, provenance)
 
 
 def _half(x: Tensor) -> Tensor:
     """float16 where there are fractions; counters stay whole."""
-    x = x.detach().cpu().contiguous()
+    x = x.detach()
     return x.half() if x.is_floating_point() else x
 
 
 def _filled(model: nn.Module, name: str) -> nn.Module:
     """*model* with the weights of *name*, in float32 and eval mode."""
-    from safetensors.torch import load_file
-
-    model.load_state_dict(load_file(_path(name)))
+    model.load_state_dict(read_tensors(_path(name))[0])
     return model.eval()
 
 
@@ -128,4 +122,4 @@ def _names(kind: str = "") -> list[str]:
 def _check_name(name: str, choices: list[str]) -> None:
     if name not in choices:
         choices = ", ".join(map(repr, choices))
-        raise ValueError(f"name must be one of {choices}; got {name!r}")
+        raise InputError(f"name must be one of {choices}; got {name!r}")

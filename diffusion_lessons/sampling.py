@@ -1,20 +1,39 @@
 """From noise to data: ancestral sampling and DDIM."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from math import sqrt
-from operator import index
-from typing import NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from .checks import (
+    Count,
+    Images,
+    InputError,
+    Model,
+    Noise,
+    Share,
+    Step,
+    checked,
+    choice,
+    real,
+    refuse,
+    to_list,
+    trusted,
+    whole,
+)
 from .forward import q_posterior
-from .prediction import check_predicts, x0_and_eps
-from .schedule import NoiseSchedule, check_steps
+from .prediction import Predicts, check_readable, x0_and_eps
+from .progress import bar
+from .schedule import NoiseSchedule, evenly
 
-Model = Callable[[Tensor, Tensor], Tensor]  # (x_t, t) -> output
-VARIANCES = ("posterior", "beta")
+# What is handed on here came through a door already.
+x0_and_eps, q_posterior = trusted(x0_and_eps), trusted(q_posterior)
+
+Clip = Annotated[float, real(0, ends="(]")] | None
+Variance = Annotated[str, choice("posterior", "beta")]
 MOST_SIGNAL = 0.05  # of x_0 that may be left where sampling begins
 
 
@@ -26,14 +45,15 @@ class Snapshot(NamedTuple):
     x0_hat: Tensor  # the clean image guessed on the way, (B, …)
 
 
+@checked
 def clean_guess(
     model: Model,
-    xt: Tensor,
-    t: int,
+    xt: Images,
+    t: Step,
     schedule: NoiseSchedule,
     *,
-    predicts: str = "eps",
-    clip: float | None = 1.0,
+    predicts: Predicts = "eps",
+    clip: Clip = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """The model's (x0_hat, eps_hat) at x_t, x0_hat cut to [-clip, clip].
 
@@ -50,13 +70,14 @@ def clean_guess(
     return x0_hat, eps_hat
 
 
+@checked
 def ancestral_step(
-    x0_hat: Tensor,
-    xt: Tensor,
-    t: int,
-    noise: Tensor,
+    x0_hat: Images,
+    xt: Images,
+    t: Step,
+    noise: Images | None,
     schedule: NoiseSchedule,
-    variance: str = "posterior",
+    variance: Variance = "posterior",
 ) -> Tensor:
     """One draw of p(x_{t-1} | x_t), eq. 6-7 and algorithm 2 of DDPM.
 
@@ -65,23 +86,24 @@ def ancestral_step(
 
     x0_hat, xt, noise: (B, …)    t: in 1..T    returns (B, …)
     """
-    _check_variance(variance)
     mean, var = q_posterior(x0_hat, xt, t, schedule)
     if t == 1:
         return mean
+    _check_noise(noise, f"t = {t}")
     if variance == "beta":
         (var,) = schedule.at(schedule.betas[None], t, xt)
     return mean + var.sqrt() * noise
 
 
+@checked
 def ancestral_sample(
     model: Model,
-    x_T: Tensor,
+    x_T: Noise,
     schedule: NoiseSchedule,
     *,
-    predicts: str = "eps",
-    variance: str = "posterior",
-    clip: float | None = 1.0,
+    predicts: Predicts = "eps",
+    variance: Variance = "posterior",
+    clip: Clip = 1.0,
     generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> Iterator[Snapshot]:
@@ -101,31 +123,33 @@ def ancestral_sample(
         generator: of the noise that every step but the last adds.
         progress: show a bar (terminal, Jupyter, Colab).
     """
-    _check_variance(variance)
-    path = range(schedule.num_steps, -1, -1)
-    path = _check_path(path, schedule, predicts)
+    path = list(range(schedule.num_steps, -1, -1))
+    _check_path(path, schedule, predicts)
 
     @torch.no_grad()
     def walk(x):
         for t, s in _legs(path, progress):
-            x0_hat, _ = clean_guess(
+            x0_hat, _ = trusted(clean_guess)(
                 model, x, t, schedule, predicts=predicts, clip=clip
             )
             noise = _noise(x, generator)
-            x = ancestral_step(x0_hat, x, t, noise, schedule, variance)
-            yield Snapshot(s, x, x0_hat)
+            x = trusted(ancestral_step)(
+                x0_hat, x, t, noise, schedule, variance
+            )
+            yield Snapshot(s, x.clone(), x0_hat)
 
     return walk(x_T)
 
 
+@checked
 def ddim_step(
-    x0_hat: Tensor,
-    eps_hat: Tensor,
-    t: int,
-    s: int,
-    noise: Tensor | None,
+    x0_hat: Images,
+    eps_hat: Images,
+    t: Step,
+    s: Step,
+    noise: Images | None,
     schedule: NoiseSchedule,
-    eta: float = 0.0,
+    eta: Share = 0.0,
 ) -> Tensor:
     """From x_t to x_s, any s < t, eq. 12 and 16 of Song et al. (2021).
 
@@ -134,32 +158,45 @@ def ddim_step(
 
     x0_hat, eps_hat, noise: (B, …); noise is not read if eta = 0
     """
+    _check_leg(t, s, schedule)
     signal, spread = schedule.signal_and_sigma(s, x0_hat)  # of x_s
     if eta == 0:
         return signal * x0_hat + spread * eps_hat
-    now, then = schedule.alphas_cumprod[[t, s]].tolist()
+    _check_noise(noise, f"eta = {eta:g}")
+    now, then = schedule.alpha_bar(t), schedule.alpha_bar(s)
     sigma2 = eta**2 * (1 - then) / (1 - now) * (1 - now / then)
     rest = max(0.0, 1 - then - sigma2)  # 0, but for rounding, at s = 0
     kept = signal * x0_hat + sqrt(rest) * eps_hat
     return kept + sqrt(sigma2) * noise
 
 
-def ddim_timesteps(num_train_steps: int, num_steps: int) -> list[int]:
+@checked
+def ddim_timesteps(num_train_steps: Count, num_steps: Count) -> list[int]:
     """num_steps + 1 whole numbers from T down to 0, evenly spaced."""
-    check_steps(num_steps, highest=num_train_steps)
-    spaced = torch.linspace(num_train_steps, 0, num_steps + 1)
-    return spaced.round().int().tolist()
+    if num_steps > num_train_steps:
+        takes = f"a whole number in 1..{num_train_steps}"
+        refuse("num_steps", takes, num_steps)
+    return evenly(num_train_steps, 0, num_steps).tolist()
 
 
+def _count_or_steps(value: Any, name: str) -> int | list[int]:
+    """How many steps; or the steps, whole numbers from any library."""
+    many = isinstance(value, Iterable) and not isinstance(value, str)
+    if many and getattr(value, "ndim", 1):
+        return to_list(value, name)
+    return whole(1)(value, name)
+
+
+@checked
 def ddim_sample(
     model: Model,
-    x_T: Tensor,
+    x_T: Noise,
     schedule: NoiseSchedule,
-    num_steps: int | Iterable[int],
+    num_steps: Annotated[int | Iterable[int], _count_or_steps],
     *,
-    eta: float = 0.0,
-    predicts: str = "eps",
-    clip: float | None = 1.0,
+    eta: Share = 0.0,
+    predicts: Predicts = "eps",
+    clip: Clip = 1.0,
     generator: torch.Generator | None = None,
     progress: bool = False,
 ) -> Iterator[Snapshot]:
@@ -180,31 +217,29 @@ def ddim_sample(
         generator: of the noise, unused if eta = 0.
         progress: show a bar (terminal, Jupyter, Colab).
     """
-    if not 0 <= eta <= 1:
-        raise ValueError(f"eta must be in 0..1, got {eta}")
-    if not isinstance(num_steps, Iterable):
-        num_steps = ddim_timesteps(schedule.num_steps, num_steps)
-    path = _check_path(num_steps, schedule, predicts)
+    path = num_steps
+    if isinstance(num_steps, int):
+        path = ddim_timesteps(schedule.num_steps, num_steps)
+    _check_path(path, schedule, predicts)
 
     @torch.no_grad()
     def walk(x):
         for t, s in _legs(path, progress):
-            x0_hat, eps_hat = clean_guess(
+            x0_hat, eps_hat = trusted(clean_guess)(
                 model, x, t, schedule, predicts=predicts, clip=clip
             )
             noise = _noise(x, generator) if eta else None
-            x = ddim_step(x0_hat, eps_hat, t, s, noise, schedule, eta)
-            yield Snapshot(s, x, x0_hat)
+            x = trusted(ddim_step)(
+                x0_hat, eps_hat, t, s, noise, schedule, eta
+            )
+            yield Snapshot(s, x.clone(), x0_hat)
 
     return walk(x_T)
 
 
 def _legs(path: list[int], progress: bool) -> Iterable[tuple[int, int]]:
     """Every (t, s) of the path, under a bar if wanted."""
-    from tqdm.auto import tqdm
-
-    legs = list(pairwise(path))
-    return tqdm(legs, desc="sampling", disable=not progress)
+    return bar(list(pairwise(path)), shown=progress, desc="sampling")
 
 
 def _noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -216,37 +251,38 @@ def _noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
     return noise.to(x.device)
 
 
-def _check_variance(variance: str) -> None:
-    if variance not in VARIANCES:
-        choices = ", ".join(map(repr, VARIANCES))
-        raise ValueError(
-            f"variance must be one of {choices}; got {variance!r}"
-        )
+def _check_leg(t: int, s: int, schedule: NoiseSchedule) -> None:
+    if not 0 <= s < t <= schedule.num_steps:
+        takes = f"in 1..{schedule.num_steps}, and s in 0..t - 1"
+        refuse("t", takes, (t, s))
+
+
+def _check_noise(noise: Tensor | None, where: str) -> None:
+    if noise is None:
+        refuse("noise", f"a tensor of images (B, …) at {where}", noise)
 
 
 def _check_path(
-    path: Iterable[int], schedule: NoiseSchedule, predicts: str
-) -> list[int]:
+    path: list[int], schedule: NoiseSchedule, predicts: str
+) -> None:
     """Refuse steps that do not lead from noise to t = 0."""
-    path = [index(t) for t in path]
     falls = all(s < t for t, s in pairwise(path))
     if len(path) < 2 or path[-1] != 0 or not falls:
-        raise ValueError(
+        raise InputError(
             "the steps must fall from T to 0, as [1000, 500, 0]; "
             f"got {path}"
         )
     if path[0] > schedule.num_steps:
-        raise ValueError(
+        raise InputError(
             f"the first step must be at most T = {schedule.num_steps}; "
             f"got {path[0]}"
         )
-    signal = schedule.sqrt_alphas_cumprod[path[0]]
-    check_predicts(predicts, signal)
+    signal = sqrt(schedule.alpha_bar(path[0]))
+    check_readable(predicts, signal)
     if signal > MOST_SIGNAL:
-        raise ValueError(
+        raise InputError(
             "sampling starts from pure noise, but at t = "
             f"{path[0]} this schedule still holds {signal:.2f} of x_0 (at "
             f"most {MOST_SIGNAL} is allowed); NoiseSchedule.linear(T), "
             ".cosine(T) and .zero_terminal_snr() end in noise at every T"
         )
-    return path

@@ -1,109 +1,33 @@
-"""The training loop: the loss, one state, and a generator of steps."""
+"""The training loop: one step, and a generator of them."""
 
 import os
-from collections.abc import Callable, Iterator
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from math import cos, pi
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
 
 from .batches import Batches
+from .checkpoint import load_checkpoint
+from .checks import (
+    Count,
+    Device,
+    InputError,
+    Loss,
+    NotNegative,
+    Pictures,
+    Trainable,
+    checked,
+)
 from .conditioning import drop_labels
-from .files import whole_file
-from .forward import mix, q_sample
-from .prediction import target
-from .schedule import NoiseSchedule, check_steps
-
-Loss = Callable[..., Tensor]
-
-
-def diffusion_loss(
-    model: nn.Module,
-    x0: Tensor,
-    t: Tensor | int,
-    noise: Tensor,
-    schedule: NoiseSchedule,
-    *,
-    predicts: str = "eps",
-    label: Tensor | None = None,
-) -> Tensor:
-    """The simple loss of DDPM, eq. 14: || target - model(x_t, t) ||².
-
-    Noise x_0, let the model guess its target from the result, and take the
-    mean squared error; the target is the noise when predicts = "eps".
-
-    x0, noise: (B, …)    t: int or (B,) in 0..T    returns a scalar
-    """
-    xt = q_sample(x0, t, noise, schedule)
-    output = model(xt, t) if label is None else model(xt, t, label)
-    wanted = target(predicts, x0, noise, t, schedule)
-    if output.shape != wanted.shape:
-        raise ValueError(
-            f"the model must return shape {tuple(wanted.shape)}; "
-            f"got {tuple(output.shape)}"
-        )
-    return F.mse_loss(output, wanted)
-
-
-def clean_image_loss(
-    model: nn.Module,
-    x0: Tensor,
-    t: Tensor,
-    noise: Tensor,
-    schedule: NoiseSchedule,
-) -> Tensor:
-    """The first guess: mix in a share t/T of noise, predict the image.
-
-    For images in [0, 1], as in the course: the Gaussian *noise* is turned
-    into one that is uniform between 0 and 1, like the pixels.
-
-    x0, noise: (B, …)    t: (B,) in 1..T    returns a scalar
-    """
-    uniform = torch.special.ndtr(noise)
-    t_values = torch.arange(schedule.num_steps + 1, dtype=torch.float64)
-    amounts = t_values / schedule.num_steps
-    (amount,) = schedule.at(amounts[None], t, x0)
-    return F.mse_loss(model(mix(x0, uniform, amount), t), x0)
-
-
-@dataclass
-class TrainState:
-    """All that a run needs to stop and go on bit for bit as before."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    lr_schedule: torch.optim.lr_scheduler.LRScheduler
-    batches: Batches
-    generator: torch.Generator  # draws t and the noise
-    num_steps: int  # the length of the whole run
-    step: int = 0  # steps done so far
-
-    _WITH_STATE = ("model", "optimizer", "lr_schedule", "batches")
-
-    def state_dict(self) -> dict:
-        """A copy, in tensors and plain numbers only, so safe to load."""
-        saved = {k: getattr(self, k).state_dict() for k in self._WITH_STATE}
-        saved["generator"] = self.generator.get_state()
-        saved |= {"num_steps": self.num_steps, "step": self.step}
-        return deepcopy(saved)  # the run goes on, this stays as it is
-
-    def load_state_dict(self, saved: dict) -> None:
-        """Become the run that *saved* was taken from."""
-        if saved["num_steps"] != self.num_steps:
-            raise ValueError(
-                f"this state belongs to a run of {saved['num_steps']} "
-                f"steps; got num_steps={self.num_steps}"
-            )
-        for name in self._WITH_STATE:
-            part = deepcopy(saved[name])  # AdamW would go on writing in it
-            getattr(self, name).load_state_dict(part)
-        self.generator.set_state(saved["generator"])
-        self.step = saved["step"]
+from .ema import EMA
+from .loss import diffusion_loss, draw_t_and_noise
+from .networks import home_of, unwrapped
+from .progress import bar
+from .recipe import recipe_of
+from .schedule import NoiseSchedule
+from .state import TrainState
 
 
 class Step(NamedTuple):
@@ -114,19 +38,16 @@ class Step(NamedTuple):
     state: TrainState  # live: state.state_dict() is what to save
 
 
+@checked
 def train(
-    model: nn.Module,
+    model: Trainable,
     batches: Batches,
     schedule: NoiseSchedule,
     *,
-    num_steps: int = 1000,
-    lr: float = 1e-3,
-    warmup: int = 0,
-    p_uncond: float = 0.0,
-    seed: int = 0,
     loss: Loss = diffusion_loss,
-    resume: dict | None = None,
+    resume: dict | str | os.PathLike | None = None,
     progress: bool = False,
+    **recipe: Any,
 ) -> Iterator[Step]:
     """Train *model*, Algorithm 1 of DDPM, and yield a Step after each step.
 
@@ -138,147 +59,108 @@ def train(
             labels, any (x_t, t, label) -> output.
         batches: images (B, …), and labels or None.
         schedule: each step draws t from 1..T for every image.
-        num_steps: the length of the whole run.
-        lr: AdamW's learning rate at the start; a cosine takes it to 0.
-        warmup: steps in which the learning rate rises to that curve.
-        p_uncond: the share of labels replaced by ``model.null_label``, so
-            that the network also learns to do without (chapter 9).
-        seed: of t, noise and drops, drawn on the CPU for any device.
         loss: (model, x0, t, noise, schedule) -> scalar, with label=… too
             where there are labels.
-        resume: what ``state.state_dict()`` returned; the run goes on.
+        resume: what ``state.state_dict()`` returned, or the path of a
+            checkpoint; the run goes on with the recipe it had. Another lr
+            is taken, another of the rest is refused.
         progress: show a bar with the loss (terminal, Jupyter, Colab).
+        num_steps: the length of the whole run (1000).
+        lr: AdamW's learning rate at the start (1e-3); a cosine takes it
+            to 0.
+        warmup: steps in which the learning rate rises to that curve (0).
+        p_uncond: the share of labels replaced by ``model.null_label``, so
+            that the network also learns to do without (0; chapter 9).
+        ema: average the weights with this decay into ``state.ema`` (None).
+        seed: of t, noise and drops, drawn on the CPU for any device (0).
     """
-    if not isinstance(batches, Batches):
-        raise TypeError(
-            "batches must be a Batches(images, labels, batch_size=…); "
-            f"got {type(batches).__name__}"
-        )
-    check_steps(num_steps)
-    if warmup < 0:
-        raise ValueError(f"warmup must be 0 or more steps, got {warmup}")
-    if p_uncond and not (
+    if resume is not None and not isinstance(resume, dict):
+        resume = load_checkpoint(resume)
+    chosen = recipe_of(recipe, resume)
+    if chosen.p_uncond and not (
         batches.labels is not None and hasattr(model, "null_label")
     ):
-        raise ValueError(
+        raise InputError(
             "p_uncond drops labels: it takes batches with labels and a "
             "model with a null_label, as TimeUNet(num_classes=10) has"
         )
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
-    lr_schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, partial(lr_factor, num_steps=num_steps, warmup=warmup)
-    )
-    generator = torch.Generator().manual_seed(seed)
     state = TrainState(
-        model, optimizer, lr_schedule, batches, generator, num_steps
+        model,
+        torch.optim.AdamW(model.parameters(), lr=chosen.lr, fused=True),
+        batches,
+        torch.Generator().manual_seed(chosen.seed),
+        schedule,
+        chosen,
+        None if chosen.ema is None else EMA(unwrapped(model), chosen.ema),
     )
+    state.set_rate()
     if resume is not None:
         state.load_state_dict(resume)
-    step = partial(take_step, state, schedule, loss, p_uncond)
-    return _steps(state, step, progress)
+    return _steps(state, loss, progress)
 
 
-def lr_factor(step: int, num_steps: int, warmup: int = 0) -> float:
-    """The share of the learning rate at *step*, 0 for the first.
-
-    A cosine from 1 down to 0; the first *warmup* steps rise to it.
-    """
-    cosine = 0.5 * (1 + cos(pi * step / num_steps))
-    return cosine * min(1.0, (step + 1) / (warmup + 1))
-
-
-def _steps(
-    state: TrainState, take: Callable[[], float], progress: bool
-) -> Iterator[Step]:
-    state.model.train()
-    with _bar(state, progress) as bar:
-        while state.step < state.num_steps:
-            value = take()
-            bar.update()
-            bar.set_postfix(loss=f"{value:.4f}", refresh=False)
-            yield Step(state.step, value, state)
+def _steps(state: TrainState, loss: Loss, progress: bool) -> Iterator[Step]:
+    was_training, total = state.model.training, state.recipe.num_steps
+    options = {"total": total, "initial": state.step, "unit": "step"}
+    try:
+        with bar(shown=progress, desc="training", **options) as shown:
+            while state.step < total:
+                state.model.train()
+                with _whole_step(state):
+                    value = take_step(state, loss)
+                shown.update()
+                shown.set_postfix(loss=f"{value:.4f}", refresh=False)
+                yield Step(state.step, value, state)
+    finally:
+        state.model.train(was_training)
 
 
-def take_step(
-    state: TrainState,
-    schedule: NoiseSchedule,
-    loss: Loss,
-    p_uncond: float = 0.0,
-) -> float:
+@contextmanager
+def _whole_step(state: TrainState) -> Iterator[None]:
+    """If the step is cut short, the state is as before it."""
+    step, place = state.step, state.batches.state_dict()
+    draws, drops = state.generator.get_state(), torch.get_rng_state()
+    buffers = [(b, b.clone()) for b in state.model.buffers()]
+    try:
+        yield
+    except BaseException:
+        if state.step == step:
+            state.batches.load_state_dict(place)
+            state.generator.set_state(draws)
+            torch.set_rng_state(drops)
+            for buffer, before in buffers:
+                buffer.copy_(before)
+        raise
+
+
+def take_step(state: TrainState, loss: Loss) -> float:
     """One step of Algorithm 1 of DDPM; returns the loss."""
+    device, dtype = home_of(state.model)
     x0, label = next(state.batches)
-    t, noise = draw_t_and_noise(x0, schedule, state.generator)
-    device = device_of(state.model)
+    x0 = x0.to(dtype)
+    t, noise = draw_t_and_noise(x0, state.schedule, state.generator)
     x0, t, noise = x0.to(device), t.to(device), noise.to(device)
     if label is not None:
-        if p_uncond:
-            null = state.model.null_label
-            label = drop_labels(label, null, p_uncond, state.generator)
+        if state.recipe.p_uncond:
+            null, p = state.model.null_label, state.recipe.p_uncond
+            label = drop_labels(label, null, p, state.generator)
         loss = partial(loss, label=label.to(device))
 
-    value = loss(state.model, x0, t, noise, schedule)
+    value = loss(state.model, x0, t, noise, state.schedule)
     state.optimizer.zero_grad()
     value.backward()
-    state.optimizer.step()
-    state.lr_schedule.step()
-    state.step += 1
+    state.advance()
     return value.item()
 
 
-def draw_t_and_noise(
-    x0: Tensor, schedule: NoiseSchedule, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """One t in 1..T, both ends included, and one noise for each image."""
-    last = schedule.num_steps
-    t = torch.randint(1, last + 1, (len(x0),), generator=generator)
-    noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
-    return t, noise
-
-
-class EMA:
-    """The running average of a model's weights, which samples better.
-
-    After every training step: average <- d average + (1 - d) weights, with
-    d = *decay*, less in the first steps, so that the random start is soon
-    forgotten.
-
-    Args:
-        model: the network in training; ``ema.model`` is the averaged copy.
-        decay: d, near 1: about 1 / (1 - d) steps are averaged.
-    """
-
-    def __init__(self, model: nn.Module, decay: float = 0.999):
-        if not 0 <= decay < 1:
-            raise ValueError(f"decay must be in 0..1, below 1; got {decay}")
-        self.model = deepcopy(model).eval().requires_grad_(False)
-        self.decay, self.updates = decay, 0
-
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Take in the weights of *model*, once after each step."""
-        self.updates += 1
-        decay = min(self.decay, self.updates / (self.updates + 10))
-        average = list(self.model.parameters())
-        torch._foreach_lerp_(average, list(model.parameters()), 1 - decay)
-
-    def state_dict(self) -> dict:
-        """The averaged weights and how many steps they have seen."""
-        saved = {"model": self.model.state_dict(), "updates": self.updates}
-        return deepcopy(saved)
-
-    def load_state_dict(self, saved: dict) -> None:
-        """Go on from where *saved* was taken."""
-        self.model.load_state_dict(saved["model"])
-        self.updates = saved["updates"]
-
-
+@checked
 def overfit_one_batch(
-    model: nn.Module,
-    x0: Tensor,
+    model: Trainable,
+    x0: Pictures,
     schedule: NoiseSchedule,
     *,
-    num_steps: int = 300,
-    lr: float = 1e-3,
+    num_steps: Count = 300,
+    lr: NotNegative = 1e-3,
     loss: Loss = diffusion_loss,
     seed: int = 0,
 ) -> list[float]:
@@ -289,9 +171,10 @@ def overfit_one_batch(
 
     x0: (B, …)    returns the num_steps losses
     """
+    device, dtype = home_of(model)
     generator = torch.Generator().manual_seed(seed)
+    x0 = x0.to(dtype)
     t, noise = draw_t_and_noise(x0, schedule, generator)
-    device = device_of(model)
     x0, t, noise = x0.to(device), t.to(device), noise.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     losses = []
@@ -304,76 +187,14 @@ def overfit_one_batch(
     return losses
 
 
-def steps_for(device: torch.device | str, *, cpu: int, gpu: int) -> int:
+@checked
+def steps_for(device: Device, *, cpu: Count, gpu: Count) -> int:
     """How many steps a lesson trains: *cpu* of them, or *gpu* elsewhere.
 
     Where it is not the CPU, it prints both numbers, so that a reader knows
     why the results differ from those of the page.
     """
-    device = torch.device(device)
     if device.type == "cpu":
         return cpu
     print(f"{device.type}: {gpu:,} training steps, on a CPU {cpu:,}")
     return gpu
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """Where the parameters of *model* are; the CPU if it has none."""
-    return next(model.parameters(), torch.empty(0)).device
-
-
-def _bar(state: TrainState, progress: bool):
-    from tqdm.auto import tqdm
-
-    return tqdm(
-        total=state.num_steps,
-        initial=state.step,
-        disable=not progress,
-        desc="training",
-        unit="step",
-    )
-
-
-@torch.no_grad()
-def loss_by_t(
-    model: nn.Module,
-    x0: Tensor,
-    schedule: NoiseSchedule,
-    t_values: list[int],
-    *,
-    loss: Loss = diffusion_loss,
-    seed: int = 0,
-) -> Tensor:
-    """The loss at each t apart, (len(t_values),): one noise for all t.
-
-    x0: (N, …) images, preferably held out
-    """
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(x0.shape, generator=generator, dtype=x0.dtype)
-    device = device_of(model)
-    x0, noise = x0.to(device), noise.to(device)
-    was_training = model.training
-    model.eval()
-    values = [
-        loss(
-            model,
-            x0,
-            torch.full((len(x0),), t, device=device),
-            noise,
-            schedule,
-        )
-        for t in t_values
-    ]
-    model.train(was_training)
-    return torch.stack(values).cpu()
-
-
-def save_checkpoint(path: str | os.PathLike, state: TrainState) -> None:
-    """Write *state* to *path*, whole or not at all."""
-    with whole_file(path) as place:
-        torch.save(state.state_dict(), place)
-
-
-def load_checkpoint(path: str | os.PathLike) -> dict:
-    """Read what save_checkpoint wrote, for ``train(…, resume=…)``."""
-    return torch.load(path, map_location="cpu", weights_only=True)

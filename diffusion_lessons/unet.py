@@ -1,7 +1,21 @@
 """BasicUNet, the smallest U-Net worth the name, and what it can see."""
 
+from typing import Annotated, Any
+
 import torch
 from torch import Tensor, nn
+
+from .checks import (
+    Count,
+    Images,
+    InputError,
+    Step,
+    checked,
+    like_weights,
+    takes,
+)
+
+ImageModel = Annotated[nn.Module, takes("x")]
 
 
 class BasicUNet(nn.Module):
@@ -18,10 +32,11 @@ class BasicUNet(nn.Module):
         skips: False cuts the two skip connections (for the ablation).
     """
 
+    @checked
     def __init__(
         self,
-        in_channels: int = 1,
-        out_channels: int = 1,
+        in_channels: Count = 1,
+        out_channels: Count = 1,
         final_activation: bool = True,
         skips: bool = True,
     ):
@@ -37,7 +52,8 @@ class BasicUNet(nn.Module):
         self.downscale = nn.MaxPool2d(2)
         self.upscale = nn.Upsample(scale_factor=2)
 
-    def forward(self, x: Tensor) -> Tensor:
+    @checked
+    def forward(self, x: Images) -> Tensor:
         """(B, in_channels, H, W) to (B, out_channels, H, W), 4 | H, W."""
         self._check(x)
         into, middle, bottom = self.down_layers
@@ -55,15 +71,16 @@ class BasicUNet(nn.Module):
 
     def _check(self, x: Tensor) -> None:
         if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(
+            raise InputError(
                 f"x must have shape (B, {self.in_channels}, H, W); "
                 f"got {tuple(x.shape)}"
             )
         if x.shape[2] % 4 or x.shape[3] % 4 or 0 in x.shape[2:]:
-            raise ValueError(
+            raise InputError(
                 "height and width must be divisible by 4, because they are "
                 f"halved twice and doubled twice; got {tuple(x.shape[2:])}"
             )
+        like_weights(x, self)
 
 
 def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
@@ -78,11 +95,13 @@ class IgnoreTime(nn.Module):
         always: the t that is told in place of the true one, at all times.
     """
 
-    def __init__(self, model: nn.Module, always: int | None = None):
+    @checked
+    def __init__(self, model: nn.Module, always: Step | None = None):
         super().__init__()
+        takes(*("x", "t")[: 1 if always is None else 2])(model, "model")
         self.model, self.always = model, always
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+    def forward(self, x: Tensor, t: Any) -> Tensor:
         """(B, …), (B,) to what the model makes of the first."""
         if self.always is None:
             return self.model(x)
@@ -90,15 +109,15 @@ class IgnoreTime(nn.Module):
         return self.model(x, t)
 
 
+@checked
 def count_parameters(model: nn.Module) -> int:
     """The number of trainable numbers in *model*."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
+@checked
 @torch.no_grad()
-def layer_shapes(
-    model: nn.Module, *inputs: Tensor
-) -> list[tuple[str, tuple]]:
+def layer_shapes(model: nn.Module, *inputs: Any) -> list[tuple[str, tuple]]:
     """(name, output shape) of every leaf layer, in the order they ran."""
     shapes: list[tuple[str, tuple]] = []
     hooks = [
@@ -118,8 +137,12 @@ def layer_shapes(
     return shapes
 
 
+@checked
 def receptive_field(
-    model: nn.Module, size: int, draws: int = 32, seed: int = 0
+    model: ImageModel,
+    size: Count,
+    draws: Count = 32,
+    seed: int = 0,
 ) -> Tensor:
     """How much the output's middle pixel feels each input pixel.
 

@@ -92,14 +92,23 @@ def test_a_state_of_another_image_set_is_refused():
         )
 
 
-@pytest.mark.parametrize("size", [0, -1, 11])
-def test_a_batch_holds_1_to_all_images(size):
-    with pytest.raises(ValueError, match=rf"1\.\.10, got {size}"):
+@pytest.mark.parametrize(
+    ("size", "takes"),
+    [
+        (0, "a whole number of at least 1"),
+        (-1, "a whole number of at least 1"),
+        (11, r"in 1\.\.10"),
+    ],
+)
+def test_a_batch_holds_1_to_all_images(size, takes):
+    words = f"batch_size must be {takes}; got {size}"
+    with pytest.raises(ValueError, match=words):
         Batches(IMAGES, batch_size=size)
 
 
 def test_one_label_per_image_is_required():
-    with pytest.raises(ValueError, match="10 images and 4 labels"):
+    words = "labels must be one per image; got 10 images and 4 labels"
+    with pytest.raises(ValueError, match=words):
         Batches(IMAGES, LABELS[:4], batch_size=3)
 
 

@@ -193,7 +193,7 @@ def test_schedule_of_knows_schedules_that_we_do_not_have():
 
 def test_a_scheduler_without_betas_is_refused():
     """Flow matching has none."""
-    words = "betas, as DDPMScheduler has; FlowMatch.* has none"
+    words = "betas, as DDPMScheduler has; got FlowMatch.* has none"
     with pytest.raises(TypeError, match=words):
         schedule_of(FlowMatchEulerDiscreteScheduler())
 

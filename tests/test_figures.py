@@ -385,8 +385,8 @@ def test_a_scrubber_says_what_it_is():
     [
         ({"labels": ["a", "b"]}, "one label for each .* 3 frames and 2"),
         ({"labels": list("abcd")}, "3 frames and 4 labels"),
-        ({"start": 3}, r"start must be in 0\.\.2, got 3"),
-        ({"start": -1}, r"start must be in 0\.\.2, got -1"),
+        ({"start": 3}, r"start must be in 0\.\.2; got 3"),
+        ({"start": -1}, r"start must be in 0\.\.2; got -1"),
         ({"alt": " "}, "alt must say something"),
         ({"labels": ["a|b", "c", "d"]}, "labels take no '|'"),
     ],
@@ -478,15 +478,15 @@ def test_a_film_is_a_scrubber_and_closes_its_frames(film):
 def test_the_listing_is_the_functions_own_source():
     listing = show_source(q_sample).data
     assert "*diffusion_lessons/forward.py*" in listing
-    assert "```python\ndef q_sample(" in listing
+    assert "```python\n@checked\ndef q_sample(" in listing
     assert q_sample.__doc__.splitlines()[0] in listing
-    assert "return (signal * x0)" in listing
+    assert "return signal * x0 + sigma * noise" in listing
 
 
 def test_the_listing_of_a_method_is_dedented():
     listing = show_source(NoiseSchedule.respaced).data
     assert "*diffusion_lessons/schedule.py*" in listing
-    assert "```python\ndef respaced(self" in listing
+    assert "```python\n@checked\ndef respaced(self" in listing
     assert "Keeps the first and the last alphas_cumprod" in listing
 
 

@@ -10,37 +10,60 @@ import pytest
 import diffusion_lessons
 
 PACKAGE = Path(diffusion_lessons.__file__).parent
-FLOORS = [  # a module may import from the floors below its own
-    {
-        "schedule",
-        "unet",
-        "batches",
-        "conditioning",
-        "guidance",
-        "evaluation",
-        "files",
-    },
-    {"forward", "data", "pretrained"},
-    {"prediction"},
-    {"training", "sampling"},
-    {"figures", "diffusers", "__main__"},
-]
-FLOOR = {name: i for i, floor in enumerate(FLOORS) for name in floor}
-FIGURES = [  # and inside figures as well
-    {"style", "widgets", "page"},
-    {"plots", "diagrams"},
-    {"films"},
-    {"live"},
-]
-FIGURE_FLOOR = {
-    name: i for i, floor in enumerate(FIGURES) for name in floor
+ROOMS = {  # a module may import from the floors below its own
+    PACKAGE: [
+        {"checks", "files", "frozen", "interrupts", "networks", "progress"},
+        {
+            "schedule",
+            "unet",
+            "conditioning",
+            "guidance",
+            "evaluation",
+            "classifier",
+            "batches",
+            "ema",
+            "checkpoint",
+            "data",
+        },
+        {
+            "forward",
+            "prediction",
+            "mixture",
+            "copies",
+            "recipe",
+            "pretrained",
+        },
+        {"loss", "state", "sampling"},
+        {"training", "figures", "diffusers", "__main__"},
+    ],
+    PACKAGE / "checks": [  # and inside a folder as well
+        {"refusals"},
+        {"scalars"},
+        {"tensors", "models"},
+        {"door"},
+    ],
+    PACKAGE / "figures": [
+        {"style", "widgets", "page"},
+        {"plots", "diagrams"},
+        {"films"},
+        {"live"},
+    ],
 }
-MODULES = [p for p in PACKAGE.glob("*.py") if p.stem != "__init__"]
-DRAWING = [p for p in PACKAGE.glob("figures/*.py") if p.stem != "__init__"]
+FLOOR = {
+    room: {name: i for i, floor in enumerate(floors) for name in floor}
+    for room, floors in ROOMS.items()
+}
+FILES = [
+    path
+    for room in ROOMS
+    for path in sorted(room.glob("*.py"))
+    if path.stem != "__init__"
+]
 
-
-def stem(path):
-    return path.stem
+each_room = pytest.mark.parametrize("room", ROOMS, ids=lambda p: p.stem)
+each_file = pytest.mark.parametrize(
+    "path", FILES, ids=lambda p: f"{p.parent.stem}.{p.stem}"
+)
 
 
 def imports(path):
@@ -53,32 +76,34 @@ def imports(path):
                 yield 0, name.name
 
 
-def test_every_module_stands_on_a_floor():
-    folders = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
-    assert {p.stem for p in MODULES} | folders == set(FLOOR)
-    assert {p.stem for p in DRAWING} == set(FIGURE_FLOOR)
+def test_every_folder_is_a_room():
+    folders = {path.parent for path in PACKAGE.rglob("*.py")}
+    assert folders == set(ROOMS)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=stem)
+@each_room
+def test_every_module_stands_on_a_floor(room):
+    folders = {p.parent.name for p in room.glob("*/__init__.py")}
+    modules = {p.stem for p in FILES if p.parent == room}
+    assert modules | folders == set(FLOOR[room])
+    assert sum(map(len, ROOMS[room])) == len(FLOOR[room])  # on one alone
+
+
+@each_file
 def test_a_module_imports_only_from_lower_floors(path):
-    for level, module in imports(path):
+    for dots, module in imports(path):
         assert not module.startswith("diffusion_lessons")
-        if level == 1:
-            assert FLOOR[module.split(".")[0]] < FLOOR[path.stem]
+        if dots:  # two of them lead out of the room
+            who = path if dots == 1 else path.parent
+            floor = FLOOR[who.parent]
+            assert floor[module.split(".")[0]] < floor[who.stem]
 
 
-@pytest.mark.parametrize("path", DRAWING, ids=stem)
-def test_a_file_of_figures_imports_only_from_lower_floors(path):
-    for level, module in imports(path):
-        assert not module.startswith("diffusion_lessons")
-        if level == 1:
-            assert FIGURE_FLOOR[module] < FIGURE_FLOOR[path.stem]
-
-
-@pytest.mark.parametrize("path", MODULES, ids=stem)
+@each_file
 def test_only_figures_know_how_to_draw(path):
     packages = {module.split(".")[0] for _, module in imports(path)}
-    assert not packages & {"matplotlib", "IPython", "ipywidgets", "PIL"}
+    draws = packages & {"matplotlib", "IPython", "ipywidgets", "PIL"}
+    assert not draws or path.parent.name == "figures"
 
 
 def test_importing_the_package_loads_nothing_that_torch_does_not():

@@ -261,8 +261,14 @@ def test_the_chain_is_drawn_by_the_module():
             "beta_start must be smaller .* 0.02 and 0.02",
         ),
         ({"beta_start": 0.5}, "beta_start must be smaller .* 0.5 and 0.02"),
-        ({"beta_end": 1.5}, "strictly between 0 and 1"),
-        ({"beta_start": -1.0}, "strictly between 0 and 1"),
+        (
+            {"beta_end": 1.5},
+            r"beta_end must be in 0\.\.1, not 0 and not 1; got 1\.5",
+        ),
+        (
+            {"beta_start": -1.0},
+            r"beta_start must be in 0\.\.1, not 0 and not 1; got -1",
+        ),
         ({"beta_end": float("nan")}, "beta_start must be smaller"),
     ],
 )
@@ -299,7 +305,7 @@ def test_samples_are_drawn_by_the_module_plain_and_guided():
         assert torch.equal(row, [step.x for step in run][-1][:, 0])
     width, height = figure.get_size_inches()
     assert width / height == 9 / 2  # a name and 8 images, all squares
-    with pytest.raises(ValueError, match=r"eta must be in 0\.\.1, got 2"):
+    with pytest.raises(ValueError, match=r"eta must be in 0\.\.1; got 2"):
         draw_samples(net, scale=3.0, **chosen | {"eta": 2.0})
 
 
@@ -422,5 +428,6 @@ def test_a_reader_who_types_into_a_field_gets_a_new_picture(kernel):
 
     assert "data:image/png;base64," in type_in(0.5)
     refused = type_in(1.5)
-    assert "betas must lie strictly between 0 and 1" in refused
+    words = "beta_end must be in 0..1, not 0 and not 1; got 1.5"
+    assert words in refused
     assert "data:image" not in refused

@@ -619,20 +619,31 @@ def test_an_unknown_variance_is_refused(schedule):
 @pytest.mark.parametrize("eta", [-0.1, 1.1, float("nan")])
 def test_an_eta_outside_0_and_1_is_refused(schedule, eta):
     with pytest.raises(
-        ValueError, match=rf"eta must be in 0\.\.1, got {eta}"
+        ValueError, match=rf"eta must be in 0\.\.1; got {eta}"
     ):
         ddim_sample(wild, randn(4, 3), schedule, 5, eta=eta)
 
 
-@pytest.mark.parametrize("steps", [0, -1, 61, 2.5])
-def test_a_number_of_steps_outside_1_and_T_is_refused(schedule, steps):
-    with pytest.raises(ValueError, match=rf"in 1\.\.60, got {steps}"):
+@pytest.mark.parametrize(
+    ("steps", "takes"),
+    [
+        (0, "of at least 1"),
+        (-1, "of at least 1"),
+        (2.5, "of at least 1"),
+        (61, r"in 1\.\.60"),
+    ],
+)
+def test_a_number_of_steps_outside_1_and_T_is_refused(
+    schedule, steps, takes
+):
+    words = f"num_steps must be a whole number {takes}; got {steps}"
+    with pytest.raises(ValueError, match=words):
         ddim_sample(wild, randn(4, 3), schedule, steps)
 
 
 @pytest.mark.parametrize(
     "steps",
-    [[], [0], [60], [60, 30], [60, 30, 30, 0], [0, 30, 60], [60, 0, -1]],
+    [[0], [60], [60, 30], [60, 30, 30, 0], [0, 30, 60]],
     ids=str,
 )
 def test_steps_that_do_not_fall_to_0_are_refused(schedule, steps):
@@ -640,11 +651,18 @@ def test_steps_that_do_not_fall_to_0_are_refused(schedule, steps):
         ddim_sample(wild, randn(4, 3), schedule, steps)
 
 
+def test_no_steps_at_all_are_refused(schedule):
+    with pytest.raises(ValueError, match=r"num_steps .* one .*; got \[\]"):
+        ddim_sample(wild, randn(4, 3), schedule, [])
+
+
 def test_a_first_step_beyond_T_is_refused(schedule):
     with pytest.raises(ValueError, match="at most T = 60; got 61"):
         ddim_sample(wild, randn(4, 3), schedule, [61, 30, 0])
 
 
-def test_a_step_between_two_steps_is_refused(schedule):
-    with pytest.raises(TypeError, match="integer"):
-        ddim_sample(wild, randn(4, 3), schedule, [60, 30.5, 0])
+@pytest.mark.parametrize("step", [30.5, -1])
+def test_a_step_between_two_steps_or_below_0_is_refused(schedule, step):
+    words = f"each of num_steps must be a whole .* at least 0; got {step}"
+    with pytest.raises(TypeError, match=words):
+        ddim_sample(wild, randn(4, 3), schedule, [60, step, 0])

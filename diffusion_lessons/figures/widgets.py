@@ -61,7 +61,7 @@ class Scrubber:
             raise ValueError("a Scrubber takes at least one frame; got 0")
         if not 0 <= start < len(labels):
             raise ValueError(
-                f"start must be in 0..{len(labels) - 1}, got {start}"
+                f"start must be in 0..{len(labels) - 1}; got {start}"
             )
         if not alt.strip() or any("|" in label for label in labels):
             raise ValueError("alt must say something; labels take no '|'")

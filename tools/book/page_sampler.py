@@ -27,6 +27,7 @@ MADE_FROM = (
     *(WEB / name for name in ("package.json", "package-lock.json")),
     *sorted((ROOT / "diffusion_lessons").glob("weights/*.safetensors")),
     *sorted((ROOT / "diffusion_lessons").glob("*.py")),
+    *sorted((ROOT / "diffusion_lessons").glob("checks/*.py")),
     *(
         ROOT / "tools" / "book" / f"{n}.py"
         for n in ("export_networks", "page_sampler")

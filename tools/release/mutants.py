@@ -51,7 +51,7 @@ def read_slips(path: Path) -> Iterator[Slip]:
 
 
 def test_file(file: str) -> str:
-    """The tests of a module: test_<module>.py, test_figures.py for all."""
+    """The tests of a module: test_<module>.py, one for a whole folder."""
     module = file.split("/")[0].removesuffix(".py")
     return f"tests/test_{module.strip('_')}.py"  # __main__: test_main
 

@@ -21,19 +21,17 @@ from torch import Tensor, nn
 from diffusion_lessons import (
     EMA,
     Batches,
+    DigitClassifier,
     Guided,
     NoiseSchedule,
     TimeUNet,
     ddim_sample,
     diffusion_loss,
-    load_images,
-    train,
-)
-from diffusion_lessons.evaluation import (
-    DigitClassifier,
     features_and_labels,
     frechet_distance,
     frechet_floor,
+    load_images,
+    train,
 )
 from diffusion_lessons.pretrained import (
     load_classifier,

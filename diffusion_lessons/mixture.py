@@ -1,0 +1,203 @@
+"""A mixture of Gaussians, with known answers to every question."""
+
+from collections.abc import Sequence
+from math import log, pi
+from typing import Annotated, Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .checks import (
+    Count,
+    Images,
+    InputError,
+    Labels,
+    Rows,
+    Steps,
+    as_tensor,
+    checked,
+    ends,
+    finite,
+    refuse,
+)
+from .schedule import NoiseSchedule
+
+
+def _numbers(value: Any, name: str) -> Tensor:
+    """One number or a row of them, as float64."""
+    takes = "a number or a row of numbers"
+    if isinstance(value, bool):
+        refuse(name, takes, value)
+    return finite(as_tensor(value, name, takes).double(), name)
+
+
+Numbers = Annotated[Tensor | Sequence[float] | float, _numbers]
+
+
+class MixturePosterior(NamedTuple):
+    """q(x_0 | x_t) of a mixture, again a mixture: a column for each part.
+
+    weights (B, K), means (B, K, D), variances (B, K).
+    """
+
+    weights: Tensor
+    means: Tensor
+    variances: Tensor
+
+
+class GaussianMixture:
+    """Isotropic Gaussians with exact q(x_t), score and denoiser.
+
+    A component N(m, s² I) of x_0 becomes N(sqrt(ᾱ_t) m, ᾱ_t s² + 1 - ᾱ_t)
+    of x_t, so at every t the noisy data is again a mixture.
+
+    means: (K, D)    stds: a number or (K,)    weights: (K,), default equal
+    """
+
+    @checked
+    def __init__(
+        self, means: Rows, stds: Numbers, weights: Numbers | None = None
+    ):
+        means = means.double()
+        if means.ndim != 2:
+            raise InputError(
+                f"means must have shape (K, D); got {tuple(means.shape)}"
+            )
+        k = len(means)
+        weights = torch.ones(k).double() if weights is None else weights
+        if stds.shape not in ((), (k,)) or not (stds > 0).all():
+            raise InputError(
+                f"stds must be a positive number or {k} of them; got {stds}"
+            )
+        if weights.shape != (k,) or not (weights > 0).all():
+            raise InputError(
+                f"weights must be {k} positive numbers; got {weights}"
+            )
+        self.means = means
+        self.variances = stds.expand(k) ** 2
+        self.weights = weights / weights.sum()
+
+    @checked
+    def sample(
+        self,
+        n: Count,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """*n* draws of x_0, (n, D) float64."""
+        k = torch.multinomial(
+            self.weights, n, replacement=True, generator=generator
+        )
+        noise = torch.randn(
+            n, self.means.shape[1], generator=generator, dtype=torch.float64
+        )
+        return self.means[k] + self.variances[k, None].sqrt() * noise
+
+    @checked
+    def log_density(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> Tensor:
+        """log q(x_t) in nats, (B,).    xt: (B, D)    t: int or (B,)"""
+        return self._parts(xt, t, schedule).log_joint.logsumexp(1)
+
+    @checked
+    def density(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> Tensor:
+        """q(x_t), (B,).    xt: (B, D)    t: int or (B,) in 0..T"""
+        return self.log_density(xt, t, schedule).exp()
+
+    @checked
+    def score(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> Tensor:
+        """The gradient of log q(x_t) with respect to x_t, (B, D)."""
+        parts = self._parts(xt, t, schedule)
+        weights = parts.log_joint.softmax(1)
+        pull = parts.offset / parts.variance[..., None]
+        return -(weights[..., None] * pull).sum(1)
+
+    @checked
+    def posterior(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> MixturePosterior:
+        """q(x_0 | x_t), exact, for every x_t of the batch.
+
+        xt: (B, D)    t: int or (B,) in 0..T
+        """
+        parts = self._parts(xt, t, schedule)
+        own = self.variances.to(xt)
+        gain = parts.signal * own / parts.variance  # (B, K)
+        means = self.means.to(xt) + gain[..., None] * parts.offset
+        weights = parts.log_joint.softmax(1)
+        variances = own * (1 - gain * parts.signal)
+        return MixturePosterior(
+            weights, means, variances.expand_as(weights)
+        )
+
+    @checked
+    def posterior_mean(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> Tensor:
+        """E[x_0 | x_t], (B, D): what a perfect x0-network would output."""
+        weights, means, _ = self.posterior(xt, t, schedule)
+        return (weights[..., None] * means).sum(1)
+
+    def _parts(
+        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
+    ) -> "_Parts":
+        dim = self.means.shape[1]
+        if xt.ndim != 2 or xt.shape[1] != dim:
+            raise InputError(
+                f"xt must have shape (B, {dim}); got {tuple(xt.shape)}"
+            )
+        signal, sigma = schedule.signal_and_sigma(t, xt)
+        variance = signal**2 * self.variances.to(xt) + sigma**2
+        offset = xt[:, None] - signal[..., None] * self.means.to(xt)
+        square = offset.square().sum(-1) / variance
+        log_normal = -0.5 * (square + dim * (variance.log() + log(2 * pi)))
+        log_joint = self.weights.to(xt).log() + log_normal
+        return _Parts(signal, variance, offset, log_joint)
+
+
+class ExactModel:
+    """A mixture as the perfect network: (x_t, t, label) -> E[x_0 | x_t].
+
+    It predicts "x0". Each component is a class; the label K, which is
+    ``null_label``, means that the class is not known.
+    """
+
+    @checked
+    def __init__(self, mixture: GaussianMixture, schedule: NoiseSchedule):
+        self.mixture, self.schedule = mixture, schedule
+        self.null_label = len(mixture.means)
+
+    @checked
+    def __call__(
+        self, xt: Images, t: Steps, label: Labels | None = None
+    ) -> Tensor:
+        """(B, D) at the steps t, of the classes (B,), to (B, D)."""
+        parts = self.mixture.posterior(xt, t, self.schedule)
+        label = self.null_label if label is None else label
+        label = torch.as_tensor(label, device=xt.device)
+        low, high = ends(label) or (0, 0)
+        if low < 0 or high > self.null_label:
+            raise InputError(
+                f"label must be in 0..{self.null_label}, where "
+                f"{self.null_label} means no class; got values from "
+                f"{low} to {high}"
+            )
+        label = label.expand(len(xt))
+        known = F.one_hot(label, self.null_label + 1)[:, :-1].to(xt)
+        unknown = (label == self.null_label)[:, None]
+        weights = torch.where(unknown, parts.weights, known)
+        return (weights[..., None] * parts.means).sum(1)
+
+
+class _Parts(NamedTuple):
+    """x_t seen from every component at step t."""
+
+    signal: Tensor  # sqrt(ᾱ_t), (1, 1) or (B, 1)
+    variance: Tensor  # of x_t in each component, (1, K) or (B, K)
+    offset: Tensor  # x_t - sqrt(ᾱ_t) mean, (B, K, D)
+    log_joint: Tensor  # log weight N(x_t; component), (B, K)

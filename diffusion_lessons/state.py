@@ -1,0 +1,119 @@
+"""All that a run needs to stop, and to go on as if it had not."""
+
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import nn
+
+from .batches import Batches
+from .checks import InputError
+from .ema import EMA
+from .interrupts import uninterrupted
+from .networks import bare_names, misfit, unwrapped
+from .recipe import Recipe, lr_factor
+from .schedule import NoiseSchedule
+
+
+@dataclass
+class TrainState:
+    """All that a run needs to stop and go on bit for bit as before."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    batches: Batches
+    generator: torch.Generator  # draws t and the noise
+    schedule: NoiseSchedule
+    recipe: Recipe
+    ema: EMA | None = None  # the averaged weights, if the recipe asks
+    step: int = 0  # steps done so far
+
+    def state_dict(self) -> dict:
+        """A copy, in tensors and plain numbers only, so safe to load."""
+        return deepcopy(
+            {
+                "model": unwrapped(self.model).state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "batches": self.batches.state_dict(),
+                "ema": self.ema and self.ema.state_dict(),
+                "generator": self.generator.get_state(),
+                "torch_generator": torch.get_rng_state(),  # Dropout's
+                "recipe": asdict(self.recipe),
+                "betas": self.schedule.betas[1:].clone(),
+                "step": self.step,
+            }
+        )
+
+    def load_state_dict(self, saved: dict) -> None:
+        """Become the run that *saved* was taken from.
+
+        Everything is checked before anything is changed.
+        """
+        self.check(saved)
+        saved = deepcopy(saved)  # AdamW would go on writing in it
+        model = unwrapped(self.model)
+        model.load_state_dict(bare_names(saved["model"]))
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.batches.load_state_dict(saved["batches"])
+        if self.ema:
+            self.ema.load_state_dict(saved["ema"])
+        self.generator.set_state(saved["generator"])
+        if "torch_generator" in saved:
+            torch.set_rng_state(saved["torch_generator"])
+        self.step = saved["step"]
+        self.set_rate()
+
+    def check(self, saved: dict) -> None:
+        """Refuse, by name, what does not fit the run that is to go on."""
+        missing = NEEDED - saved.keys()
+        if missing:
+            raise InputError(
+                "resume takes what state.state_dict() or load_checkpoint "
+                f"returned; got a dict without {sorted(missing)[0]!r} "
+                "(weights alone: model.load_state_dict)"
+            )
+        wrong = misfit(bare_names(saved["model"]), unwrapped(self.model))
+        if wrong:
+            raise InputError(f"the saved model does not fit: {wrong}")
+        weights = list(self.model.parameters())
+        for i, kept in saved["optimizer"]["state"].items():
+            shape = kept["exp_avg"].shape
+            if i >= len(weights) or weights[i].shape != shape:
+                raise InputError(
+                    "the saved optimizer does not fit: it moved other "
+                    f"weights than these (number {i})"
+                )
+        self.batches.check(saved["batches"])
+        if self.ema:
+            if not saved.get("ema"):
+                raise InputError(
+                    f"ema={self.recipe.ema}: the saved run averaged no "
+                    "weights; leave ema out"
+                )
+            self.ema.check(saved["ema"])
+        betas = saved.get("betas")
+        own = self.schedule.betas[1:]
+        if betas is not None and not torch.equal(own.cpu(), betas):
+            raise InputError(
+                "schedule: the saved run was trained with another one, "
+                f"{NoiseSchedule(betas)!r}; got {self.schedule!r}"
+            )
+
+    def set_rate(self) -> None:
+        """The learning rate of the step to come."""
+        recipe = self.recipe
+        share = lr_factor(self.step, recipe.num_steps, recipe.warmup)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.lr * share
+
+    def advance(self) -> None:
+        """Let the gradients move the weights; Ctrl-C waits until it has."""
+        with uninterrupted():
+            self.optimizer.step()
+            self.step += 1
+            self.set_rate()
+            if self.ema:
+                self.ema.update(self.model)
+
+
+NEEDED = {"model", "optimizer", "batches", "generator", "step"}
