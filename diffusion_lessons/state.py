@@ -65,13 +65,7 @@ class TrainState:
 
     def check(self, saved: dict) -> None:
         """Refuse, by name, what does not fit the run that is to go on."""
-        missing = NEEDED - saved.keys()
-        if missing:
-            raise InputError(
-                "resume takes what state.state_dict() or load_checkpoint "
-                f"returned; got a dict without {sorted(missing)[0]!r} "
-                "(weights alone: model.load_state_dict)"
-            )
+        check_saved(saved)
         wrong = misfit(bare_names(saved["model"]), unwrapped(self.model))
         if wrong:
             raise InputError(f"the saved model does not fit: {wrong}")
@@ -117,3 +111,14 @@ class TrainState:
 
 
 NEEDED = {"model", "optimizer", "batches", "generator", "step"}
+
+
+def check_saved(saved: dict) -> None:
+    """Refuse what is no state of a run at all."""
+    missing = NEEDED - saved.keys()
+    if missing:
+        raise InputError(
+            "resume takes what state.state_dict() or load_checkpoint "
+            f"returned; got a dict without {sorted(missing)[0]!r} (weights "
+            "alone: model.load_state_dict)"
+        )

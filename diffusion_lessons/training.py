@@ -27,7 +27,7 @@ from .networks import home_of, unwrapped
 from .progress import bar
 from .recipe import recipe_of
 from .schedule import NoiseSchedule
-from .state import TrainState
+from .state import TrainState, check_saved
 
 
 class Step(NamedTuple):
@@ -76,6 +76,8 @@ def train(
     """
     if resume is not None and not isinstance(resume, dict):
         resume = load_checkpoint(resume)
+    if resume is not None:
+        check_saved(resume)
     chosen = recipe_of(recipe, resume)
     if chosen.p_uncond and not (
         batches.labels is not None and hasattr(model, "null_label")
