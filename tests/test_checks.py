@@ -41,6 +41,7 @@ from diffusion_lessons import (
     features_and_labels,
     frechet_distance,
     linear_betas,
+    load_checkpoint,
     load_images,
     loss_by_t,
     mix,
@@ -53,6 +54,7 @@ from diffusion_lessons import (
     q_posterior,
     q_sample,
     q_step,
+    save_checkpoint,
     sliced_wasserstein,
     target,
     timestep_embedding,
@@ -824,3 +826,35 @@ def test_the_default_dtype_changes_nothing(dtype, make):
         torch.set_default_dtype(torch.float32)
     assert after.dtype == before.dtype
     assert torch.equal(after.double(), before.double())
+
+
+# What else was once possible
+
+
+def test_an_amount_that_cannot_be_read_is_taken_in_vmap():
+    share = torch.full((4, 1, 1, 1), 0.25)
+    mixed = vmap(mix)(X, -X, share)
+    torch.testing.assert_close(mixed, X / 2)
+
+
+@pytest.mark.parametrize("place", ["", None, 3, b"run", ["run"]])
+def test_what_is_no_path_is_refused(place):
+    for call in (
+        lambda: load_checkpoint(place),
+        lambda: save_checkpoint(place, EMA(nn.Linear(1, 1))),
+        lambda: load_images("digits", root=place or ""),
+    ):
+        with pytest.raises(InputError, match="must be the path of a file"):
+            call()
+
+
+def test_numbers_of_other_libraries_are_spoken_as_plain_ones():
+    for wrong in (np.int64(-3), torch.tensor(-3), np.float32(-3)):
+        with pytest.raises(InputError, match=r"; got -3(\.0)?$"):
+            linear_betas(wrong)
+
+
+@pytest.mark.parametrize("null", [-1, 0.5, None, "10"])
+def test_the_null_label_is_a_class(null):
+    with pytest.raises(InputError, match="null must be a whole number"):
+        Guided(classes(), 1, null, 2.0)
