@@ -14,7 +14,7 @@ from .checks import (
     checked,
     like_weights,
 )
-from .networks import evaluating
+from .networks import in_mode
 
 SMALLEST_SIDE = 8  # of an image that DigitClassifier takes
 
@@ -81,7 +81,7 @@ def features_and_labels(
 
     images: (N, 1, H, W) in [-1, 1], N at least 1
     """
-    with evaluating(classifier):
+    with in_mode(classifier, training=False):
         parts = images.split(batch_size)
         features = torch.cat([classifier.features(x) for x in parts])
     chances = classifier.to_logits(features).softmax(1)

@@ -132,8 +132,11 @@ def _why(error: Exception, dataset: Any, folder: Path, part: str) -> str:
 
 def _damage(path: Path) -> str:
     """What is wrong with a file of torchvision's, by its first bytes."""
-    with path.open("rb") as file:
-        head = file.read(64)
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        return f"not readable ({error.strerror})"
     packed = path.suffix == ".gz"
     kind = kind_of(head)
     if kind in ("empty", "a web page"):

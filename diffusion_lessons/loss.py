@@ -18,7 +18,7 @@ from .checks import (
     checked,
 )
 from .forward import mix, q_sample
-from .networks import evaluating, home_of
+from .networks import home_of, in_mode
 from .prediction import Predicts, target
 from .schedule import NoiseSchedule
 
@@ -100,6 +100,6 @@ def loss_by_t(
     noise = torch.randn(x0.shape, generator=generator, dtype=dtype)
     x0, noise = x0.to(device), noise.to(device)
     t_of_all = [torch.full((len(x0),), t, device=device) for t in t_values]
-    with evaluating(model):
+    with in_mode(model, training=False):
         values = [loss(model, x0, t, noise, schedule) for t in t_of_all]
     return torch.stack(values).cpu()

@@ -59,7 +59,7 @@ class GaussianMixture:
     def __init__(
         self, means: Rows, stds: Numbers, weights: Numbers | None = None
     ):
-        means = means.double()
+        means = means.double().clone()  # the caller keeps its own
         if means.ndim != 2:
             raise InputError(
                 f"means must have shape (K, D); got {tuple(means.shape)}"

@@ -11,18 +11,20 @@ WRAPPERS = ("module.", "_orig_mod.")  # DataParallel's, torch.compile's
 
 
 @contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Evaluation mode for a while, then the mode of before, in any case."""
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    modes = {part: part.training for part in model.modules()}
-    model.eval()
+def in_mode(model: Any, training: bool) -> Iterator[None]:
+    """Training or evaluation for a while, then the modes of before.
+
+    In any case, and of every part; what has no mode is left alone.
+    """
+    parts = model.modules() if isinstance(model, nn.Module) else ()
+    modes = {part: part.training for part in parts}
+    for part in modes:
+        part.training = training
     try:
         yield
     finally:
-        for part, training in modes.items():
-            part.training = training
+        for part, before in modes.items():
+            part.training = before
 
 
 def home_of(model: Any) -> tuple[torch.device, torch.dtype]:

@@ -23,7 +23,7 @@ from .checks import (
 from .conditioning import drop_labels
 from .ema import EMA
 from .loss import diffusion_loss, draw_t_and_noise
-from .networks import home_of, unwrapped
+from .networks import home_of, in_mode, unwrapped
 from .progress import bar
 from .recipe import recipe_of
 from .schedule import NoiseSchedule
@@ -180,12 +180,13 @@ def overfit_one_batch(
     x0, t, noise = x0.to(device), t.to(device), noise.to(device)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     losses = []
-    for _ in range(num_steps):
-        value = loss(model, x0, t, noise, schedule)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        losses.append(value.item())
+    with in_mode(model, training=True):
+        for _ in range(num_steps):
+            value = loss(model, x0, t, noise, schedule)
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+            losses.append(value.item())
     return losses
 
 

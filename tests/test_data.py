@@ -321,3 +321,11 @@ def test_the_variable_names_the_folder(small_mnist, monkeypatch):
     assert len(load_images("mnist")[0]) == 2
     monkeypatch.setenv("DIFFUSION_LESSONS_DATA", "")
     assert data_root() == Path.home() / ".cache" / "diffusion_lessons"
+
+
+def test_a_file_that_cannot_be_opened_is_named(small_mnist, no_network):
+    path = small_mnist / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(RuntimeError, match="idx3-ubyte is not readable"):
+        load_images("mnist", root=small_mnist)

@@ -8,10 +8,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.colors import to_hex
 from matplotlib.text import Annotation, Text
 from PIL import Image
+from torch.testing import assert_close
 
-from diffusion_lessons import NoiseSchedule, TimeUNet, q_sample
+from diffusion_lessons import BasicUNet, NoiseSchedule, TimeUNet, q_sample
 from diffusion_lessons.figures import (
     COLORS,
     Scrubber,
@@ -36,7 +38,7 @@ from diffusion_lessons.figures import (
 )
 from diffusion_lessons.figures.films import _histogram_frames
 from diffusion_lessons.figures.plots import draw_histogram, draw_points
-from diffusion_lessons.figures.style import SMALL, WIDTH, line_style
+from diffusion_lessons.figures.style import SMALL, TIME, WIDTH, line_style
 
 mpl.use("Agg")  # draw without a screen
 
@@ -286,6 +288,394 @@ def test_the_style_of_the_book_can_be_used_outside_a_notebook():
     assert plt.rcParams["savefig.facecolor"] == "white"
 
 
+# What stands where, and in which colour
+
+
+def colours(artists):
+    """The colours that these are filled with, without repeats."""
+    return {to_hex(a.get_facecolor()).upper() for a in artists}
+
+
+def dots(collection):
+    """Where the points of a cloud are, and in which colour."""
+    (color,) = {to_hex(c).upper() for c in collection.get_edgecolor()} or (
+        colours([collection])
+    )
+    return torch.tensor(collection.get_offsets()), color
+
+
+def written(legend):
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def data(line):
+    return torch.stack([torch.as_tensor(z) for z in line.get_data()])
+
+
+def test_bars_have_their_role_their_names_and_one_scale():
+    plot_bars({"a": X[:3], "b": 9 * X[:3]}, "k", X[:3], role="x0")
+    left, right = plt.gcf().axes
+    for ax, title in ((left, "a"), (right, "b")):
+        assert colours(ax.patches) == {COLORS["x0"]}
+        assert (ax.get_title(), ax.get_xlabel()) == (title, "k")
+        assert [*ax.get_xticks()] == [0, 1, 2]
+        (real,) = ax.lines
+        assert real.get_drawstyle() == "steps-mid"
+        assert real.get_color() == COLORS["truth"]
+    assert left.get_ylim() == right.get_ylim()
+    assert (left.get_ylabel(), right.get_ylabel()) == ("share", "")
+    assert left.get_legend() is None
+    assert written(right.get_legend()) == ["real"]
+
+
+def test_bars_are_predictions_of_classes_and_need_no_truth():
+    plot_bars({"a": X[:3]})
+    (ax,) = plt.gcf().axes
+    assert colours(ax.patches) == {COLORS["prediction"]}
+    assert ax.get_xlabel() == "class"
+    assert (list(ax.lines), ax.get_legend()) == ([], None)
+
+
+def test_stops_have_a_row_each_from_the_top_and_the_colour_of_t():
+    stops = {"few": [1, 5], "many": [2, 4, 6]}
+    plot_stops({k: torch.tensor(t) for k, t in stops.items()}, 10)
+    ax = plt.gca()
+    rows = zip(ax.collections, stops.values(), strict=True)
+    for y, (row, t) in enumerate(rows):
+        assert row.get_offsets().tolist() == [[step, y] for step in t]
+        assert row.get_array().tolist() == t
+        assert row.get_clim() == (0, 10)
+        assert row.get_cmap().name == TIME
+    names = {
+        label.get_text(): y for y, label in enumerate(ax.get_yticklabels())
+    }
+    assert names == {"few": 0, "many": 1}
+    bottom, top = ax.get_ylim()
+    assert top < 0 < 1 < bottom
+    assert (ax.get_xlim(), ax.get_xlabel()) == ((0, 10), "step $t$")
+
+
+def test_the_walkers_shown_are_the_first_around_their_mean():
+    paths, std = torch.randn(20, 5), 1 + X
+    plot_walkers(paths, X, std, shown=3)
+    ax = plt.gca()
+    *walkers, _, mean, low, high = ax.lines
+    shown = [data(line)[1] for line in walkers]
+    assert torch.equal(torch.stack(shown, 1), paths[:, :3].double())
+    assert {line.get_color() for line in walkers} == {COLORS["xt"]}
+    for line, expected in (
+        (mean, X),
+        (low, X - 2 * std),
+        (high, X + 2 * std),
+    ):
+        assert_close(data(line)[1], expected.double())
+    assert mean.get_color() == COLORS["x0"]
+    assert low.get_color() == high.get_color() == COLORS["truth"]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("step $t$", "$x_t$")
+    assert ax.get_xlim() == (0, 19)
+    names = ["walkers $x_t$", "mean", "mean ± 2 std"]
+    assert written(ax.get_legend()) == names
+
+
+def test_each_histogram_has_its_own_density_name_and_role():
+    samples = {"a": torch.full((9,), -2.0), "b": torch.full((9,), 2.0)}
+    densities = [BELL, 2 * BELL]
+    plot_histograms(samples, GRID, densities, role="guidance")
+    axes = plt.gcf().axes
+    for ax, (name, x), bell in zip(
+        axes, samples.items(), densities, strict=True
+    ):
+        assert ax.get_xlabel() == name
+        assert torch.equal(data(ax.lines[0]), torch.stack([GRID, bell]))
+        assert ax.lines[0].get_color() == COLORS["truth"]
+        assert colours(ax.patches) == {COLORS["guidance"]}
+        highest = max(ax.patches, key=lambda bar: bar.get_height())
+        left = highest.get_x()
+        assert left <= x[0] <= left + highest.get_width()
+        edges = (
+            ax.patches[0].get_x(),
+            sum(b.get_width() for b in ax.patches),
+        )
+        assert edges == pytest.approx((-3, 6))
+        assert ax.containers[0].get_label() == "walkers"
+        assert ax.lines[0].get_label() == "exact"
+    assert [ax.get_ylabel() for ax in axes] == ["density", ""]
+    assert axes[0].get_ylim() == axes[1].get_ylim()
+    assert set(written(axes[1].get_legend())) == {"walkers", "exact"}
+
+
+def test_points_stand_where_they_are_in_a_square_up_to_the_limit():
+    clouds = {"a": torch.randn(9, 2), "b": torch.randn(7, 2)}
+    plot_points(clouds, limit=2)
+    for ax, (name, x) in zip(plt.gcf().axes, clouds.items(), strict=True):
+        places, color = dots(ax.collections[0])
+        assert_close(places, x.double())
+        assert color == COLORS["xt"]
+        assert ax.get_xlim() == ax.get_ylim() == (-2, 2)
+        assert ax.get_aspect() == 1
+        assert ax.get_xlabel() == name
+
+
+def test_balls_have_the_colour_of_their_centres_and_reach_to_the_third():
+    centres = torch.tensor([[0.0, 2.0], [1, 2], [3, 2], [6, 2], [10, 2]])
+    points = torch.tensor([[0.5, 2.0], [3.0, -3.0]])
+    plot_balls({"a": (centres, "x0", points, "prediction")}, limit=2)
+    ax = plt.gca()
+    assert colours(ax.patches) == {COLORS["x0"]}
+    assert [ball.center for ball in ax.patches] == centres.tolist()
+    assert [ball.radius for ball in ax.patches] == [6, 5, 3, 5, 9]
+    around, inside, outside = ax.collections
+    for cloud, places, role in (
+        (around, centres, "x0"),
+        (inside, points[:1], "prediction"),
+        (outside, points[1:], "prediction"),
+    ):
+        found, color = dots(cloud)
+        assert_close(found, places.double())
+        assert color == COLORS[role]
+    dot, cross = (c.get_paths()[0].vertices for c in (inside, outside))
+    assert len(cross) == 4 < len(dot)
+    assert ax.get_xlim() == ax.get_ylim() == (-2, 2)
+    assert ax.get_xlabel() == "a"
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted", "label"),
+    [
+        ({}, [[0, 0.1, 1], [0.01, 1, 0.1]], "value / maximum"),
+        (
+            {"log": True},
+            [[-6, -1, 0], [-2, 0, -1]],
+            "log10 (value / maximum)",
+        ),
+    ],
+)
+def test_a_map_shows_shares_of_its_maximum_or_decades(
+    options, wanted, label
+):
+    values = torch.tensor([[0, 2, 20], [0.2, 20, 2]])
+    plot_maps({"a": values, "b": 7 * values}, **options)
+    *maps, bar = plt.gcf().axes
+    assert bar.get_ylabel() == label
+    for ax, name in zip(maps, "ab", strict=True):
+        (picture,) = ax.images
+        shown = torch.tensor(picture.get_array())
+        assert_close(shown, torch.tensor(wanted).to(shown))
+        assert picture.get_cmap().name == TIME
+        assert picture.get_interpolation() == "nearest"
+        assert ax.get_xlabel() == name
+
+
+def test_a_shade_covers_its_interval_of_x_in_every_panel():
+    curves = [("", X, X, "xt")]
+    plot_curves({"a": curves, "b": curves}, shade=(0.25, 0.75))
+    for ax in plt.gcf().axes:
+        (span,) = ax.patches
+        box = span.get_extents().transformed(ax.transData.inverted())
+        assert (box.x0, box.x1) == pytest.approx((0.25, 0.75))
+        assert (box.y0, box.y1) == pytest.approx(ax.get_ylim())
+        assert 0 < span.get_alpha() < 1
+
+
+def test_curves_run_over_t_unless_told_and_only_names_make_a_legend():
+    plot_curves({"y": [("", X, X, "xt")]}, height=1.5)
+    ax = plt.gca()
+    assert (ax.get_xlabel(), ax.get_legend()) == ("step $t$", None)
+    assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
+    assert plt.gcf().get_figheight() == 1.5
+    assert list(ax.patches) == []
+
+
+def test_a_band_has_the_colour_of_its_curve():
+    plot_curves({"y": [("a", X, X, "guidance", (X - 1, X + 1))]})
+    assert colours(plt.gca().collections) == {COLORS["guidance"]}
+
+
+@pytest.mark.parametrize(("count", "named"), [(3, True), (30, False)])
+def test_a_logarithmic_axis_names_its_values_only_if_they_are_few(
+    count, named
+):
+    x = torch.arange(1, count + 1)
+    plot_curves({"y": [("a", x, x, "xt")]}, xscale="log")
+    ax = plt.gca()
+    assert ax.get_xscale() == "log"
+    assert ([*ax.get_xticks()] == x.tolist()) == named
+    assert (len(ax.get_xticks(minor=True)) == 0) == named
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 6), (1, 1, 6), (1, 6, 1)])
+def test_an_image_need_not_be_a_square(shape):
+    image = torch.randn(shape)
+    show_images(image[None])
+    seen = torch.tensor(plt.gcf().axes[0].images[0].get_array())
+    assert torch.equal(seen, image[0])
+
+
+def test_rows_have_their_order_their_names_to_the_left_and_no_frames():
+    rows = {"up": IMAGES[:1], "down": IMAGES[1:4]}
+    show_images(rows, labels=list("abc"))
+    axes = plt.gcf().axes
+    assert not any(ax.axison for ax in axes)
+    assert [ax.get_title() for ax in axes] == [*"abc", "", "", ""]
+    seen = [ax.images[0].get_array() for ax in axes if ax.images]
+    for picture, image in zip(seen, IMAGES[:4], strict=True):
+        assert torch.equal(torch.tensor(picture), image[0])
+    for ax, name in ((axes[0], "up"), (axes[3], "down")):
+        (text,) = ax.texts
+        x, y = text.get_position()
+        assert (text.get_text(), text.get_ha(), y) == (name, "right", 0.5)
+        assert x < 0
+        assert text.get_transform() == ax.transAxes
+
+
+def test_few_images_are_not_huge_and_names_have_room():
+    show_images(IMAGES[:1])
+    assert plt.gcf().get_figheight() < WIDTH / 5
+    many = dict.fromkeys("ab", IMAGES.repeat(4, 1, 1, 1))
+    show_images(many)
+    wide, high = plt.gcf().get_size_inches()
+    assert wide / high == pytest.approx((20 + 1) / 2)
+
+
+# The diagrams
+
+
+def boxes(words):
+    """(channels, x, y) of the boxes that begin with one of these words."""
+    texts = [(t.get_text().split("\n"), t) for t in plt.gca().texts]
+    return [
+        (int(text[1]), *t.get_position())
+        for text, t in texts
+        if text[0] in words
+    ]
+
+
+def arrows(line="-"):
+    """(from, to) of the arrows with such a line."""
+    return [
+        (a.xyann, a.xy)
+        for a in plt.gca().texts
+        if isinstance(a, Annotation)
+        and a.arrowprops.get("linestyle", "-") == line
+    ]
+
+
+def place(words):
+    """Where a text is, from left to right."""
+    texts = [t for t in plt.gca().texts if t.get_text() == words]
+    return sorted(t.get_position() for t in texts)
+
+
+def test_the_course_network_is_drawn_with_its_widths_and_its_sizes():
+    draw_unet()
+    network = BasicUNet()
+    layers = [*network.down_layers, *network.up_layers]
+    found = boxes(["conv"])
+    assert [n for n, *_ in found] == [c.out_channels for c in layers]
+    assert [y for *_, y in found] == [0, -1, -2, -2, -1, 0]
+    for level, side in enumerate(["H × W", "H/2 × W/2", "H/4 × W/4"]):
+        ((_, y),) = place(side)
+        assert y == -level
+    down, up = place("max-pool"), place("upsample")
+    assert [y for _, y in down] == [-0.5, -1.5]
+    assert [y for _, y in up] == [-1.5, -0.5]
+    assert down[-1] < up[0]
+
+
+@pytest.mark.parametrize("draw", [draw_unet, draw_time_unet])
+def test_a_skip_joins_two_boxes_of_one_height(draw):
+    draw()
+    found = boxes(["conv", "block"])
+    skips = arrows("--")
+    assert len(skips) == (2 if draw is draw_unet else 1)
+    for (left, y), (right, end) in skips:
+        assert y == end
+        level = [x for _, x, height in found if height == y]
+        assert any(0 < left - x < 0.5 for x in level)
+        assert any(0 < x - right < 0.75 for x in level)
+
+
+@pytest.mark.parametrize("draw", [draw_unet, draw_time_unet])
+def test_the_arrows_lead_from_each_box_to_the_next(draw):
+    draw()
+    steps, found = arrows(), boxes(["image", "conv", "block"])
+    ways = zip(steps, found, found[1:], strict=True)
+    for (start, stop), (_, before, _), (_, after, _) in ways:
+        assert before < start[0] < stop[0] < after
+    heads = [a for a in plt.gca().texts if isinstance(a, Annotation)]
+    assert {a.arrowprops["arrowstyle"] for a in heads} == {"->"}
+
+
+@pytest.mark.parametrize("draw", [draw_unet, draw_time_unet])
+def test_all_of_a_diagram_is_inside_its_picture(draw):
+    use_style()
+    draw()
+    (ax,) = plt.gcf().axes
+    assert not ax.axison
+    plt.gcf().draw_without_rendering()
+    area = ax.get_window_extent()
+    for text in ax.texts:
+        box = (text.get_bbox_patch() or text).get_window_extent()
+        if text.get_text():
+            assert area.x0 <= box.x0 < box.x1 <= area.x1, text
+            assert area.y0 <= box.y0 < box.y1 <= area.y1, text
+
+
+def test_every_block_is_told_t_and_the_coarse_ones_are_half_as_large():
+    draw_time_unet()
+    blocks = [(x, y) for _, x, y in boxes(["block"])]
+    told = [(stop[0], stop[1]) for _, stop in arrows(":")]
+    assert [x for x, _ in told] == [x for x, _ in blocks]
+    for (_, tip), (_, y) in zip(told, blocks, strict=True):
+        assert 0 < tip - y < 0.5
+    coarse = [x for x, y in blocks if y < 0]
+    ((halve, _),), ((double, _),) = place("halve"), place("double")
+    assert halve < min(coarse) < max(coarse) < double
+
+
+def test_the_turn_names_its_arrows_in_their_colours_and_is_round():
+    draw_turn(NoiseSchedule.cosine(9), [2, 7])
+    for ax, t in zip(plt.gcf().axes, [2, 7], strict=True):
+        assert ax.get_xlabel() == f"t = {t}"
+        assert ax.get_aspect() == 1
+        lines = [a for a in ax.texts if isinstance(a, Annotation)]
+        names = [a for a in ax.texts if not isinstance(a, Annotation)]
+        roles = ["x0", "noise", "xt", "prediction"]
+        assert [n.get_color() for n in names] == [COLORS[r] for r in roles]
+        assert [a.arrowprops["color"] for a in lines] == [
+            COLORS[r] for r in roles
+        ]
+        words = ["$x_0$", r"$\varepsilon$", "$x_t$", "$v$"]
+        assert [n.get_text() for n in names] == words
+        ends = [lines[0].xy, lines[1].xy]
+        assert ends == [(1, 0), (0, 1)]
+        for arrow in lines:
+            x, y = arrow.xy
+            assert ax.get_xlim()[0] <= x <= ax.get_xlim()[1]
+            assert ax.get_ylim()[0] <= y <= ax.get_ylim()[1]
+
+
+def test_in_a_notebook_figures_are_sharp_and_keep_their_size(monkeypatch):
+    asked = []
+    name = "diffusion_lessons.figures.style."
+    monkeypatch.setattr(name + "get_ipython", object)
+    monkeypatch.setattr(
+        name + "set_matplotlib_formats",
+        lambda *formats, **options: asked.append((formats, options)),
+    )
+    use_style()
+    assert asked == [(("retina",), {"bbox_inches": None})]
+
+
+def test_the_style_draws_no_more_lines_than_are_needed():
+    use_style()
+    plot_curves({"y": [("a", X, X, "xt")]})
+    ax = plt.gca()
+    seen = {side for side, line in ax.spines.items() if line.get_visible()}
+    assert seen == {"left", "bottom"}
+    assert not ax.get_legend().get_frame_on()
+
+
 # The scrubber
 
 
@@ -470,6 +860,98 @@ def test_a_film_is_a_scrubber_and_closes_its_frames(film):
     assert (scrub.alt, scrub.caption) == ("Two frames.", "One, two.")
     assert scrub.width <= 100 * WIDTH  # or its lettering would be smaller
     assert plt.get_fignums() == []
+
+
+# What a film draws
+
+
+@pytest.fixture
+def filmed(monkeypatch):
+    """A film's figures, still open, and the words beside them."""
+
+    def keep(frames, labels, **words):
+        return [*frames], words
+
+    name = "diffusion_lessons.figures.films.Scrubber"
+    monkeypatch.setattr(name, keep)
+
+
+WORDS = {"alt": "Two frames.", "caption": "One, two.", "start": 1}
+
+
+@pytest.mark.parametrize("film", FILMS.values(), ids=FILMS)
+def test_a_film_hands_all_its_words_on(film, filmed):
+    figures, words = film(**WORDS, name="s", colors=9)
+    assert len(figures) == 2
+    assert words == {**WORDS, "name": "s", "colors": 9}
+
+
+def test_a_film_of_images_names_each_of_them(filmed):
+    rows = {"mine": IMAGES[:2], "theirs": IMAGES[2:4]}
+    figures, _ = scrub_images(rows, ["a", "b"], **WORDS)
+    for i, figure in enumerate(figures):
+        for ax, name in zip(figure.axes, rows, strict=True):
+            assert ax.get_title() == name
+            seen = torch.tensor(ax.images[0].get_array())
+            assert torch.equal(seen, rows[name][i, 0])
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_film_of_rows_shows_all_of_each_row(named, filmed):
+    row = IMAGES[:4].view(2, 2, 1, 4, 4)
+    rows = {"up": row, "down": -row} if named else row
+    figures, _ = scrub_grid(rows, ["a", "b"], **WORDS)
+    for i, figure in enumerate(figures):
+        seen = [
+            torch.tensor(ax.images[0].get_array()) for ax in figure.axes
+        ]
+        wanted = [*row[i, :, 0], *(-row[i, :, 0] if named else [])]
+        assert all(map(torch.equal, seen, wanted))
+        assert len(seen) == len(wanted)
+
+
+def test_a_film_of_points_traces_the_first_up_to_now(filmed):
+    points = torch.randn(3, 9, 2)
+    options = {"limit": 2, "traced": 2}
+    figures, _ = scrub_points(points, list("abc"), **WORDS, **options)
+    for i, figure in enumerate(figures):
+        (ax,) = figure.axes
+        assert ax.get_xlim() == ax.get_ylim() == (-2, 2)
+        assert len(ax.lines) == 2
+        for k, line in enumerate(ax.lines):
+            assert torch.equal(data(line), points[: i + 1, k].T)
+            assert line.get_color() == COLORS["truth"]
+        cloud, ends = map(dots, ax.collections)
+        assert_close(cloud[0], points[i].double())
+        assert cloud[1] == COLORS["xt"]
+        assert_close(ends[0], points[i, :2].double())
+        assert ends[1] == COLORS["truth"]
+
+
+@pytest.mark.parametrize("top", [None, 3.0])
+def test_a_film_of_histograms_keeps_its_axes(top, filmed):
+    densities = torch.stack([BELL, 2 * BELL])
+    figures, _ = scrub_histograms(
+        torch.randn(2, 99),
+        GRID,
+        densities,
+        ["a", "b"],
+        xlabel="z",
+        role="guidance",
+        names=("mine", "theirs"),
+        top=top,
+        **WORDS,
+    )
+    for figure, density in zip(figures, densities, strict=True):
+        (ax,) = figure.axes
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("z", "density")
+        assert ax.get_xlim() == pytest.approx((-3, 3))
+        bottom, highest = ax.get_ylim()
+        assert (bottom, highest) == (0, top or highest)
+        assert 1 < highest / densities.max() < 1.2 or top
+        assert torch.equal(data(ax.lines[0])[1], density)
+        assert colours(ax.patches) == {COLORS["guidance"]}
+        assert set(written(ax.get_legend())) == {"mine", "theirs"}
 
 
 # The code on the page

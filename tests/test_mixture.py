@@ -264,3 +264,10 @@ def test_an_exact_model_takes_a_class_and_a_t_for_each_point(schedule):
     for i in range(4):
         alone = exact(x[i : i + 1], int(t[i]), int(label[i]))
         assert_close(alone[0], together[i])
+
+
+def test_a_mixture_keeps_its_means_when_the_caller_changes_its_own():
+    means = torch.zeros(2, 3, dtype=torch.float64)
+    mixture = GaussianMixture(means, 1.0)
+    means.fill_(7)
+    assert not mixture.means.any()

@@ -6,8 +6,8 @@ from torch import nn
 
 from diffusion_lessons.networks import (
     bare_names,
-    evaluating,
     home_of,
+    in_mode,
     misfit,
     unwrapped,
 )
@@ -26,27 +26,34 @@ def modes(net):
 
 def test_every_part_evaluates_and_gets_its_own_mode_back():
     net = half_asleep()
-    with evaluating(net):
+    with in_mode(net, training=False):
         assert not any(modes(net))
+    assert modes(net) == [True, True, False, True]
+
+
+def test_every_part_learns_and_gets_its_own_mode_back():
+    net = half_asleep()
+    with in_mode(net, training=True):
+        assert all(modes(net))
     assert modes(net) == [True, True, False, True]
 
 
 def test_an_error_leaves_no_mode_behind():
     net = half_asleep()
-    with pytest.raises(ZeroDivisionError), evaluating(net):
+    with pytest.raises(ZeroDivisionError), in_mode(net, training=False):
         raise ZeroDivisionError
     assert modes(net) == [True, True, False, True]
 
 
 def test_a_network_that_evaluates_goes_on_evaluating():
     net = half_asleep().eval()
-    with evaluating(net):
+    with in_mode(net, training=False):
         pass
     assert not any(modes(net))
 
 
 def test_what_has_no_mode_is_left_alone():
-    with evaluating(lambda x, t: x):
+    with in_mode(lambda x, t: x, training=False):
         pass
 
 

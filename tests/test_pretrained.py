@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from diffusion_lessons import (
+    DamagedFile,
     DigitClassifier,
     Guided,
     TimeUNet,
@@ -276,3 +277,14 @@ def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
         save_weights(path, nn.Linear(1, 1), ORIGIN)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_weights_that_were_damaged_on_the_way_say_so(tmp_path, monkeypatch):
+    whole = (FOLDER / "digits.safetensors").read_bytes()
+    data = bytearray(whole)
+    data[len(data) // 2] ^= 1
+    (tmp_path / "digits.safetensors").write_bytes(data)
+    monkeypatch.setattr("diffusion_lessons.pretrained.FOLDER", tmp_path)
+    for load in (load_pretrained, provenance):
+        with pytest.raises(DamagedFile, match=r"digits\.safetensors is dam"):
+            load("digits")

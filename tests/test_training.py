@@ -339,3 +339,18 @@ def test_the_seed_draws_t_and_noise_and_nothing_else_does():
     assert torch.equal(drawn(1, seed=5), drawn(2, seed=5))
     assert not torch.equal(drawn(1, seed=5), drawn(1, seed=6))
     assert torch.equal(drawn(1), drawn(1, seed=0))
+
+
+@pytest.mark.parametrize("mode", [True, False])
+def test_one_batch_is_learnt_in_training_and_the_mode_put_back(mode):
+    modes = []
+
+    def loss(model, *given):
+        modes.append(model.training)
+        return diffusion_loss(model, *given)
+
+    model = IgnoreTime(nn.Conv2d(1, 1, 1)).train(mode)
+    x0 = torch.zeros(2, 1, 4, 4)
+    overfit_one_batch(model, x0, SCHEDULE, num_steps=2, loss=loss)
+    assert modes == [True, True]
+    assert model.training == mode

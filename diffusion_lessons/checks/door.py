@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from types import UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin
 
@@ -44,18 +44,15 @@ def checked(function: Callable) -> Callable:
     if isinstance(function, type):  # a dataclass
         function.__init__ = checked(function.__init__)
         return function
-    parameters = signature(function).parameters
-    taken = {n: _taken(n, p.annotation) for n, p in parameters.items()}
-    in_order = [
-        taken[n]
-        for n, p in parameters.items()
-        if p.kind is Parameter.POSITIONAL_OR_KEYWORD
-    ]
-    rest = [
-        taken[n]
-        for n, p in parameters.items()
-        if p.kind is Parameter.VAR_POSITIONAL
-    ]
+    own = signature(function)
+    taken = {n: _taken(n, p.annotation) for n, p in own.parameters.items()}
+    in_order, rest = (
+        [taken[n] for n, p in own.parameters.items() if p.kind is kind]
+        for kind in (
+            Parameter.POSITIONAL_OR_KEYWORD,
+            Parameter.VAR_POSITIONAL,
+        )
+    )
 
     @wraps(function)
     def door(*args: Any, **kwargs: Any) -> Any:
@@ -78,13 +75,7 @@ def checked(function: Callable) -> Callable:
             _check_together(shown)
         return function(*given, **kwargs)
 
-    door.__signature__ = signature(function).replace(
-        parameters=[
-            p.replace(annotation=_plain(p.annotation))
-            for p in parameters.values()
-        ],
-        return_annotation=_plain(signature(function).return_annotation),
-    )
+    door.__signature__ = _plain_signature(own)
     return door
 
 
@@ -169,8 +160,18 @@ def _check_of(annotation: Any) -> Check | None:
     return instance(origin) if known else None
 
 
+def _plain_signature(own: Signature) -> Signature:
+    """The signature without checks, for those who read it."""
+    plain = [
+        p.replace(annotation=_plain(p.annotation))
+        for p in own.parameters.values()
+    ]
+    result = _plain(own.return_annotation)
+    return own.replace(parameters=plain, return_annotation=result)
+
+
 def _plain(annotation: Any) -> Any:
-    """The annotation without its check, for those who read signatures."""
+    """The annotation without its check."""
     if hasattr(annotation, "__metadata__"):
         return annotation.__origin__
     if get_origin(annotation) in (Union, UnionType):
