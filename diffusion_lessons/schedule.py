@@ -15,6 +15,7 @@ from .checks import (
     InputError,
     NotNegative,
     Rows,
+    Step,
     Steps,
     checked,
     ends,
@@ -125,8 +126,11 @@ class NoiseSchedule:
         """The standard deviation of the noise in x_t, (T + 1,)."""
         return frozen(self._signal_and_sigma[1])
 
-    def alpha_bar(self, t: int) -> float:
-        """alphas_cumprod at one t, as a number."""
+    @checked
+    def alpha_bar(self, t: Step) -> float:
+        """alphas_cumprod at one t in 0..T, as a number."""
+        if not 0 <= t <= self.num_steps:
+            refuse("t", f"in 0..{self.num_steps}", t)
         return self._alpha_bars[t]
 
     @classmethod

@@ -858,3 +858,28 @@ def test_numbers_of_other_libraries_are_spoken_as_plain_ones():
 def test_the_null_label_is_a_class(null):
     with pytest.raises(InputError, match="null must be a whole number"):
         Guided(classes(), 1, null, 2.0)
+
+
+def test_classes_that_cannot_be_read_are_taken_in_vmap():
+    drop = vmap(lambda row: drop_labels(row, 3, 0.0), randomness="same")
+    assert torch.equal(drop(ROW[:, None])[:, 0], ROW)
+
+
+def test_one_number_is_no_sample():
+    with pytest.raises(
+        InputError, match=r"samples must be a tensor of num"
+    ):
+        bootstrap(torch.mean, torch.tensor(3.0))
+
+
+def test_a_long_text_is_not_repeated_whole():
+    with pytest.raises(InputError) as said:
+        load_images("x" * 500)
+    assert len(str(said.value)) < 160
+
+
+def test_a_number_without_ends_is_just_a_number():
+    with pytest.raises(InputError, match="scale must be a number; got 'x'"):
+        Guided(classes(), 1, 3, "x")
+    with pytest.raises(InputError, match="of at least 0; got -1"):
+        drop_labels(ROW, -1, 0.5)

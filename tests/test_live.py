@@ -20,6 +20,7 @@ from diffusion_lessons import (
     ddim_sample,
     linear_betas,
     load_pretrained,
+    q_chain,
     q_sample,
 )
 from diffusion_lessons.figures import (
@@ -307,6 +308,81 @@ def test_samples_are_drawn_by_the_module_plain_and_guided():
     assert width / height == 9 / 2  # a name and 8 images, all squares
     with pytest.raises(ValueError, match=r"eta must be in 0\.\.1; got 2"):
         draw_samples(net, scale=3.0, **chosen | {"eta": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("moment", "T", "t"), [(0, 20, 0), (0.48, 20, 10), (1, 7, 7)]
+)
+def test_the_chain_stops_at_the_nearest_step_of_its_seed(moment, T, t):
+    chosen = CHOSEN | {"moment": moment, "T": T}
+    figure = draw_chain(IMAGES, schedule="cosine", **chosen)
+    panel, clean, noisy = figure.axes
+    assert clean.get_title() == "$x_0$"
+    assert noisy.get_title() == f"$x_t$ at t = {t} of {T}"
+    generator = torch.Generator().manual_seed(CHOSEN["seed"])
+    chain = q_chain(IMAGES[2:], NoiseSchedule.cosine(T), generator)
+    seen = torch.tensor(noisy.images[0].get_array())
+    assert torch.equal(seen, chain[t][0, 0])
+    betas, dot, place = panel.lines
+    assert betas.get_xdata().tolist() == list(range(1, T + 1))
+    assert [*dot.get_xdata()] == [max(t, 1)]  # there is no beta_0
+    assert [*place.get_xdata()] == [max(t, 1)] * 2
+    names = panel.get_xlabel(), panel.get_ylabel()
+    assert names == ("step $t$", r"$\beta_t$")
+
+
+def test_the_two_schedules_of_a_jump_are_told_apart():
+    figure = draw_jump(IMAGES, **CHOSEN | {"moment": 0})
+    panel, *pictures = figure.axes
+    linear, cosine, *_ = panel.lines
+    looks = [(ln.get_label(), ln.get_linestyle()) for ln in panel.lines[:2]]
+    assert looks == [("linear", "-"), ("cosine", ":")]
+    assert linear.get_color() == cosine.get_color() == COLORS["xt"]
+    assert panel.get_ylabel() == r"$\log_{10}$ SNR"
+    assert [*panel.lines[-1].get_xdata()] == [1, 1]  # SNR_0 is infinite
+    for ax in pictures:
+        seen = torch.tensor(ax.images[0].get_array())
+        assert torch.equal(seen, IMAGES[2, 0])
+
+
+def test_plain_samples_stand_above_the_guided_ones():
+    net = load_pretrained("digits")
+    chosen = {"digit": 0, "steps": 1, "eta": 0, "seed": 3}
+    figure = draw_samples(net, scale=3.0, **chosen)
+    names = [[t.get_text() for t in ax.texts] for ax in figure.axes]
+    assert [name for name in names if name] == [["plain"], ["guided"]]
+    assert names[0] == ["plain"]
+
+
+def test_the_panel_of_linked_curves_has_a_line_names_and_a_legend():
+    curves = {"y": [("a", X, X, "x0")]}
+    figure = draw_linked(curves, 0.3, {"one": IMAGES[:1]})
+    panel = figure.axes[0]
+    place = panel.lines[-1]
+    assert [*place.get_xdata()] == [0.3, 0.3]
+    assert place.get_color() == COLORS["truth"]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("step $t$", "y")
+    legend = [t.get_text() for t in panel.get_legend().get_texts()]
+    assert legend == ["a"]
+    axes = {"xlabel": "s", "xlim": (0, 2)}
+    other = draw_linked(
+        {"y": [("", X, X, "x0")]}, 0.3, {"one": IMAGES[:1]}, axes
+    ).axes[0]
+    assert (other.get_xlabel(), other.get_xlim()) == ("s", (0, 2))
+    assert other.get_legend() is None
+
+
+def test_rows_beside_curves_keep_their_order_and_may_be_unequal():
+    curves = {"y": [("", X, X, "x0")]}
+    rows = {"a": IMAGES[:1], "b": IMAGES[1:]}
+    figure = draw_linked(curves, 0, rows)
+    _, one, *others = figure.axes
+    assert [len(ax.texts) for ax in figure.axes] == [0, 1, 1, 0]
+    for ax, image in zip([one, *others], IMAGES, strict=True):
+        seen = torch.tensor(ax.images[0].get_array())
+        assert torch.equal(seen, image[0])
+    heights = [ax.get_position().y0 for ax in (one, *others)]
+    assert heights[0] > heights[1] == heights[2]
 
 
 def test_the_marker_stands_on_every_curve_at_its_place():

@@ -5,7 +5,12 @@ import torch
 from torch.distributions import Normal
 from torch.testing import assert_close
 
-from diffusion_lessons import ExactModel, GaussianMixture, q_sample
+from diffusion_lessons import (
+    ExactModel,
+    GaussianMixture,
+    NoiseSchedule,
+    q_sample,
+)
 
 LINE = GaussianMixture(
     torch.tensor([[-1.5], [0.5], [2.0]]),
@@ -271,3 +276,13 @@ def test_a_mixture_keeps_its_means_when_the_caller_changes_its_own():
     mixture = GaussianMixture(means, 1.0)
     means.fill_(7)
     assert not mixture.means.any()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["log_density", "density", "score", "posterior", "posterior_mean"],
+)
+@pytest.mark.parametrize("t", ["7", 0.5, None, [1, 2]])
+def test_every_answer_wants_a_step(answer, t):
+    with pytest.raises(ValueError, match="t must be"):
+        getattr(LINE, answer)(GRID[:3], t, NoiseSchedule.linear(20))

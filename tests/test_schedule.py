@@ -356,3 +356,28 @@ def test_respacing_takes_1_to_T_steps(schedule, steps, takes):
     words = f"num_steps must be {takes}; got {steps}"
     with pytest.raises(ValueError, match=words):
         schedule.respaced(steps)
+
+
+def test_alpha_bar_is_one_number_of_the_table(schedule):
+    for t in (0, 1, 30, 60):
+        assert schedule.alpha_bar(t) == schedule.alphas_cumprod[t].item()
+        assert type(schedule.alpha_bar(t)) is float
+
+
+@pytest.mark.parametrize("t", [-1, 61, 0.5, None, torch.tensor(3)])
+def test_alpha_bar_of_no_step_is_refused(schedule, t):
+    with pytest.raises(ValueError, match=r"t must be (in 0\.\.60|an int)"):
+        schedule.alpha_bar(t)
+
+
+@pytest.mark.parametrize("make", ["linear", "cosine"])
+@pytest.mark.parametrize("num_steps", range(1, 10))
+def test_even_the_shortest_chains_end_in_noise(make, num_steps):
+    """A single step takes the middle of the line, not its quiet start."""
+    schedule = getattr(NoiseSchedule, make)(num_steps)
+    assert schedule.sqrt_alphas_cumprod[-1] <= 0.05
+
+
+def test_a_chain_of_one_step_ends_where_that_of_a_thousand_does():
+    one, many = NoiseSchedule.linear(1), NoiseSchedule.linear(1000)
+    assert_close(one.alpha_bar(1), many.alpha_bar(1000), rtol=0.05, atol=0)

@@ -137,6 +137,19 @@ def test_only_what_is_too_wide_is_set_smaller(visit):
     assert [size for _, size in wide] == pytest.approx([1] * len(sizes))
 
 
+def test_a_formula_is_fitted_again_when_the_screen_is_turned(visit):
+    page = visit(CHAPTERS[1], 1000).page
+    wide = formulas(page)
+    for _ in range(2):  # nothing adds up
+        page.set_viewport_size({"width": PHONE, "height": 844})
+        page.wait_for_timeout(100)
+        for too_wide, size in formulas(page):
+            assert not too_wide or size < SMALLEST + 0.01
+        page.set_viewport_size({"width": 1000, "height": 900})
+        page.wait_for_timeout(100)
+        assert formulas(page) == wide
+
+
 def test_a_formula_in_a_closed_solution_is_fitted_too(visit):
     page = visit(CHAPTERS[1], PHONE, has_touch=True).page
     before = len(formulas(page))

@@ -96,6 +96,42 @@ def choose(page, name, value):
         field.select_option(str(value))
 
 
+OFFER = """settings => {
+    const host = document.querySelector('.dl-sampler');
+    Object.assign(host.dataset, settings);
+    host.sampler.offer();
+}"""
+WATCH = """() => {
+    const sampler = document.querySelector('.dl-sampler').sampler;
+    const show = sampler.show;
+    window.seen = [];
+    sampler.show = (which) => {
+        seen.push(which);
+        show.call(sampler, which);
+    };
+}"""
+PIXELS = """() => [...document.querySelectorAll('.dl-pictures canvas')].map(
+    c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]
+        .filter((_, i) => i % 4 === 0))"""
+ALONE = """async ({seed, ...settings}) => {
+    const network = await diffusionSampler.network('digits');
+    const normals = ddim.normals(seed), noise = () => normals(64);
+    const run = ddim.sample(network.model, noise(), network,
+        {numSteps: 5, eta: 0, noise, ...settings});
+    let last; for await (const frame of run) last = frame.x;
+    return [...last];
+}"""
+
+
+def small(page, **settings):
+    """Five steps of the small network, to their end."""
+    given = {"network": "digits", "steps": 5, "eta": 0, "scale": 2}
+    page.evaluate(OFFER, given | settings)
+    start(page)
+    page.wait_for_function(DONE)
+    return page.locator(".dl-sampler output")
+
+
 def heavy(page):
     return [url for url in page.asked if "/_static/sampler/" in url]
 
@@ -113,6 +149,8 @@ def stacked(film, key, shape):
         ("digits", 3, 2, 20, 0),
         ("digits", 8, 1, 50, 0.5),
         ("digits", 10, 0, 10, 1),
+        ("digits", 3, 0, 10, 0),  # led to no class, whichever it has
+        ("digits", 0, 2, 5, 0),
         ("mnist", 7, 1.5, 10, 0),
     ],
 )
@@ -313,6 +351,126 @@ def test_it_stops_and_steps_back_and_on(tab):
     assert page.evaluate(FILM)[-1]["x"] != before[-1]["x"]
 
 
+def test_both_pictures_are_those_of_the_step(tab):
+    """What there is so far, and the guess: at the start there is none."""
+    page = tab()
+    told = small(page)
+    film = page.evaluate(FILM)
+    slider = page.get_by_label("step of the sampler")
+    canvases = page.locator(".dl-pictures canvas")
+    for step in range(6):
+        slider.fill(str(step))
+        t = film[step]["t"]
+        told.get_by_text(f"t = {t}, step {step} of 5").wait_for()
+        for i, key in enumerate(("x", "x0Hat")):
+            shown = torch.tensor(page.evaluate(PIXELS)[i])
+            name = canvases.nth(i).get_attribute("aria-label")
+            if film[step][key] is None:
+                assert set(shown.tolist()) <= {127, 128}
+                assert name.endswith(": nothing yet")
+                continue
+            wanted = torch.tensor(film[step][key]).clamp(-1, 1)
+            grey = (wanted + 1) * 127.5
+            assert_close(shown.float(), grey, atol=1, rtol=0)
+            assert name.endswith(f", at t = {t}")
+    assert page.complaints == []
+
+
+def test_the_buttons_go_no_further_than_the_first_and_the_last_step(tab):
+    page = tab()
+    told = small(page)
+    back, on = (page.get_by_label(f"One step {w}") for w in ("back", "on"))
+    on.click()
+    page.wait_for_timeout(100)
+    assert told.inner_text() == "t = 0, step 5 of 5"
+    assert len(page.evaluate(FILM)) == 6
+    page.get_by_label("step of the sampler").press("Home")
+    back.click()
+    page.wait_for_timeout(100)
+    assert told.inner_text() == "t = 1000, step 0 of 5"
+    on.click()
+    told.get_by_text("step 1 of 5").wait_for()
+    assert page.locator(".dl-status").inner_text().startswith("Done")
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("before", "motion", "shown"),
+    [
+        (5, "no-preference", [0, 1, 2, 3, 4, 5]),  # from the start again
+        (2, "no-preference", [3, 4, 5]),
+        (5, "reduce", [0, 5]),  # nothing moves on the way
+        (2, "reduce", [5]),
+    ],
+)
+def test_run_goes_on_from_where_it_is(before, motion, shown, tab):
+    page = tab(reduced_motion=motion)
+    told = small(page)
+    page.get_by_label("step of the sampler").fill(str(before))
+    told.get_by_text(f"step {before} of 5").wait_for()
+    page.evaluate(WATCH)
+    page.get_by_role("button", name="Run", exact=True).click()
+    page.wait_for_function(DONE)
+    assert page.evaluate("seen") == shown
+
+
+@pytest.mark.parametrize(
+    ("label", "alone", "words", "file"),
+    [
+        (0, {"label": 0, "scale": 2}, "a 0 in 5 steps", "digits-0-"),
+        ("", {"label": 10, "scale": 1}, "a digit in 5", "digits-any-"),
+    ],
+)
+def test_zero_is_a_class_and_any_is_none(label, alone, words, file, tab):
+    page = tab()
+    small(page)
+    choose(page, "label", label)
+    page.wait_for_function(DONE)
+    assert words in page.locator(".dl-status").inner_text()
+    assert page.locator("[name=scale]").is_disabled() == (label == "")
+    last = page.evaluate(FILM)[-1]["x"]
+    assert last == page.evaluate(ALONE, {"seed": 0, **alone})
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save picture").click()
+    assert download.value.suggested_filename.startswith(file)
+
+
+@pytest.mark.parametrize("seed", ["", "-1", "10000", "1.5"])
+def test_a_seed_that_is_none_becomes_0(seed, tab):
+    page = tab()
+    small(page)
+    choose(page, "seed", 5)
+    page.wait_for_function(DONE)
+    choose(page, "seed", seed)
+    assert page.locator("[name=seed]").input_value() == "0"
+
+
+def test_new_noise_is_the_next_seed_and_after_the_last_the_first(tab):
+    page = tab()
+    small(page)
+    field = page.locator("[name=seed]")
+    for before, after in (("41", "42"), ("9999", "0")):
+        choose(page, "seed", before)
+        page.get_by_role("button", name="New noise").click()
+        assert field.input_value() == after
+    page.wait_for_function(DONE)
+    alone = {"seed": 0, "label": 7, "scale": 2}
+    assert page.evaluate(FILM)[-1]["x"] == page.evaluate(ALONE, alone)
+
+
+@pytest.mark.parametrize("name", WITH_ONE)
+def test_it_opens_with_the_settings_of_its_page(name, tab):
+    page = tab(name)
+    given = page.evaluate("""() => {
+        const host = document.querySelector('.dl-sampler');
+        host.sampler.build('mnist');  // without its weights
+        return {...host.dataset}; }""")
+    given = {"eta": "0", "seed": "0"} | given
+    for field, value in given.items():
+        chosen = page.locator(f".dl-sampler [name={field}]").input_value()
+        assert chosen == value
+
+
 def test_it_works_by_keyboard_alone(tab):
     page = tab(reduced_motion="reduce")
     page.locator(".dl-sampler button").focus()
@@ -346,6 +504,28 @@ def test_the_picture_can_be_saved(tab, tmp_path):
     assert picture.getextrema()[1] > 200
 
 
+def test_the_picture_saved_is_the_one_so_far_in_sharp_squares(
+    tab, tmp_path
+):
+    from PIL import Image
+
+    page = tab()
+    told = small(page)
+    page.get_by_label("step of the sampler").fill("2")
+    told.get_by_text("step 2 of 5").wait_for()
+    t = page.evaluate(FILM)[2]["t"]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save picture").click()
+    name = f"digits-7-seed-0-t-{t}.png"
+    assert download.value.suggested_filename == name
+    download.value.save_as(tmp_path / name)
+    saved = Image.open(tmp_path / name).convert("L")
+    large = torch.tensor(list(saved.tobytes())).view(280, 280)
+    shown = torch.tensor(page.evaluate(PIXELS)[0]).view(8, 8)
+    wanted = shown.repeat_interleave(35, 0).repeat_interleave(35, 1)
+    assert torch.equal(large, wanted)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_open_it_fits_a_phone_and_a_finger(theme, tab):
     from axe_playwright_python.sync_playwright import Axe
@@ -377,9 +557,19 @@ def test_a_missing_network_is_told_and_can_be_tried_again(tab):
     words.wait_for()
     assert "The slider on this page" in words.inner_text()
     assert page.locator("figure.dl-scrub").first.is_visible()
+    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
     page.unroute("**/mnist.onnx")
     start(page)
     page.wait_for_function(DONE)
+
+
+def test_while_it_loads_it_says_so_and_cannot_be_pressed_twice(tab):
+    page = tab()
+    page.route("**/mnist.onnx", lambda route: None)  # never comes
+    button = page.locator(".dl-sampler button")
+    button.click()
+    page.locator(".dl-status", has_text="Loading").wait_for()
+    assert button.is_disabled()
 
 
 @pytest.mark.parametrize("name", WITH_ONE)
