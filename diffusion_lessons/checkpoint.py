@@ -34,8 +34,8 @@ def load_checkpoint(path: FilePath) -> dict:
 
     Raises DamagedFile, a ValueError, if one bit is another than was
     written. Files of the first version, which torch.save wrote, are read
-    as well; they have no checksum, and a file that would run code is
-    refused.
+    as well: they have no checksum, and of the settings they know num_steps
+    and lr alone. A file that would run code is refused.
     """
     with Path(path).open("rb") as file:
         old = kind_of(file.read(64)).startswith(("a zip", "a pickle"))
