@@ -4,7 +4,7 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from .batches import Batches
 from .checks import InputError
@@ -69,14 +69,11 @@ class TrainState:
         wrong = misfit(bare_names(saved["model"]), unwrapped(self.model))
         if wrong:
             raise InputError(f"the saved model does not fit: {wrong}")
-        weights = list(self.model.parameters())
-        for i, kept in saved["optimizer"]["state"].items():
-            shape = kept["exp_avg"].shape
-            if i >= len(weights) or weights[i].shape != shape:
-                raise InputError(
-                    "the saved optimizer does not fit: it moved other "
-                    f"weights than these (number {i})"
-                )
+        if not _moved_the_same(saved["optimizer"], self.optimizer):
+            raise InputError(
+                "the saved optimizer does not fit: it moved other weights"
+            )
+        _check_generator(saved["generator"])
         self.batches.check(saved["batches"])
         if self.ema:
             if not saved.get("ema"):
@@ -108,6 +105,25 @@ class TrainState:
             self.set_rate()
             if self.ema:
                 self.ema.update(self.model)
+
+
+def _moved_the_same(saved: dict, own: torch.optim.Optimizer) -> bool:
+    """Are the saved moments those of weights of these shapes?"""
+    weights = [p for group in own.param_groups for p in group["params"]]
+    groups = saved.get("param_groups", [])
+    if sum(len(g["params"]) for g in groups) != len(weights):
+        return False
+    moments = saved.get("state", {}).items()
+    return all(m["exp_avg"].shape == weights[i].shape for i, m in moments)
+
+
+def _check_generator(state: Tensor) -> None:
+    try:
+        torch.Generator().set_state(state)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            "generator: this is no state of a torch.Generator"
+        ) from error
 
 
 NEEDED = {"model", "optimizer", "batches", "generator", "step"}

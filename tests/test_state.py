@@ -154,6 +154,15 @@ UNFIT = {
         {"optimizer__state__0__exp_avg": torch.ones(2)},
         "optimizer does not fit",
     ),
+    "fewer weights in the optimizer": (
+        {"optimizer__param_groups__0__params": [0, 1]},
+        "optimizer does not fit",
+    ),
+    "an empty optimizer": ({"optimizer": {}}, "optimizer does not fit"),
+    "no generator's state": (
+        {"generator": torch.zeros(3, dtype=torch.uint8)},
+        "generator: this is no state",
+    ),
     "other images": ({"batches__order": torch.arange(9)}, "over 9 images"),
     "no order": ({"batches__order": None}, "a dict without 'order'"),
     "another batch": ({"batches__batch_size": 2}, "batch_size: .* has 2;"),
