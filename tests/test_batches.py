@@ -137,3 +137,37 @@ def test_a_choice_is_random_and_repeats_with_its_seed():
 def test_no_class_can_give_more_than_it_has(count):
     with pytest.raises(ValueError, match=rf"1\.\.2, .*; got {count}"):
         of_each_class(torch.tensor([0, 1, 1, 0, 1]), count)
+
+
+def test_unless_told_there_are_128_in_the_order_of_seed_0():
+    images = torch.linspace(-1, 1, 300).view(300, 1, 1, 1)
+    found, _ = next(Batches(images))
+    wanted, _ = next(Batches(images, batch_size=128, seed=0))
+    assert torch.equal(found, wanted)
+
+
+@pytest.mark.parametrize("key", ["generator", "order", "position"])
+def test_a_state_without_one_of_its_parts_is_refused(key):
+    state = batches().state_dict()
+    del state[key]
+    with pytest.raises(ValueError, match=f"a dict without '{key}'"):
+        batches().load_state_dict(state)
+
+
+def test_a_state_that_does_not_say_its_batch_size_is_loaded():
+    stream, restored = batches(), batches(seed=99)
+    next(stream)
+    state = stream.state_dict()
+    del state["batch_size"]
+    restored.load_state_dict(state)
+    assert numbers(restored, 9) == numbers(stream, 9)
+
+
+def test_a_state_of_another_batch_size_is_refused():
+    words = "the saved run has 4; got batch_size=3"
+    with pytest.raises(ValueError, match=words):
+        batches().load_state_dict(batches(batch_size=4).state_dict())
+
+
+def test_one_batch_may_hold_all_images():
+    assert sorted(numbers(batches(batch_size=10), 1)) == list(range(10))

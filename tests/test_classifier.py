@@ -55,3 +55,38 @@ def test_the_classifier_has_a_score_for_each_class(sides):
 def test_images_that_the_classifier_cannot_read_are_refused(shape):
     with pytest.raises(ValueError, match="H and W at least 8; got"):
         DigitClassifier()(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (8, 16), (16, 8)])
+def test_the_classifier_is_the_one_that_is_described(sides):
+    """Three convolutions, each norm before its ReLU, halved down to 4x4."""
+    model = DigitClassifier()
+    for norm in model.norms:
+        torch.nn.init.normal_(norm.weight)
+        torch.nn.init.normal_(norm.bias)
+        norm.running_mean.normal_()
+    model.eval()
+    images = x = torch.randn(3, 1, *sides)
+    for conv, norm in zip(model.convs, model.norms, strict=True):
+        x = norm(torch.conv2d(x, conv.weight, padding=1)).relu()
+        halved = [2 if side > 4 else 1 for side in x.shape[2:]]
+        x = torch.max_pool2d(x, halved)
+    features = model.to_features(x.flatten(1)).relu()
+    assert_close(model.features(images), features)
+    assert_close(model(images), model.to_logits(features))
+
+
+def test_in_training_a_fifth_of_the_features_is_left_out():
+    model, seen = DigitClassifier(), []
+    model.to_logits.register_forward_pre_hook(lambda _, x: seen.extend(x))
+    x = torch.rand(400, 1, 8, 8) * 2 - 1
+    model.train()(x)
+    model.eval()(x)
+    there = [(features > 0).double().sum() for features in seen]
+    left = there[0] / there[1]
+    assert 0.7 < left < 0.9
+
+
+def test_images_in_another_precision_than_the_weights_are_refused():
+    with pytest.raises(ValueError, match="float64"):
+        DigitClassifier()(torch.zeros(1, 1, 8, 8).double())

@@ -163,6 +163,13 @@ def test_a_side_the_network_cannot_halve_is_refused(side, patch, step):
         TimeUNet(patch=patch)(torch.zeros(1, 1, side, side), 5)
 
 
+@pytest.mark.parametrize("sides", [(8, 9), (9, 8), (8, 66), (6, 8)])
+def test_both_sides_are_looked_at(sides):
+    words = rf"divisible by 2; got \({sides[0]}, {sides[1]}\)"
+    with pytest.raises(ValueError, match=words):
+        TimeUNet()(torch.zeros(1, 1, *sides), 5)
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 8, 8), (8, 8)])
 def test_another_number_of_channels_or_no_batch_is_refused(shape):
     with pytest.raises(ValueError, match=r"\(B, 1, H, W\); got \("):
@@ -235,6 +242,56 @@ def test_scale_and_shift_bend_the_normalised_second_half():
     assert_close(block(x, embedding), expected)
 
 
+def again(model, x, t, label):
+    """The network, written again from its description."""
+    silu = nn.functional.silu
+
+    def norm(its, x):
+        return nn.functional.group_norm(x, 8, its.weight, its.bias)
+
+    def conv(its, x, stride=1):
+        weights = its.weight, its.bias
+        return nn.functional.conv2d(x, *weights, stride, padding=1)
+
+    def block(its, x):
+        h = conv(its.conv1, silu(norm(its.norm1, x)))
+        both = its.scale_and_shift(told)[:, :, None, None]
+        scale, shift = both.chunk(2, dim=1)
+        h = norm(its.norm2, h) * (1 + scale) + shift
+        return x + conv(its.conv2, silu(h))
+
+    first, _, second = model.time
+    told = second(silu(first(timestep_embedding(t, 4 * 8))))
+    told = silu(told + model.classes.weight[label])
+    x = nn.functional.pixel_unshuffle(x, model.patch)
+    fine = block(model.down, conv(model.stem, x))
+    h = conv(model.shrink, fine, stride=2)
+    for its in model.middle:
+        h = block(its, h)
+    h = h.repeat_interleave(2, 2).repeat_interleave(2, 3)
+    h = block(model.up, conv(model.grow, h) + fine)
+    h = conv(model.out, silu(norm(model.norm, h)))
+    return nn.functional.pixel_shuffle(h, model.patch)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_network_is_the_one_that_is_described(channels, patch):
+    torch.manual_seed(1)
+    model = TimeUNet(channels, 8, num_classes=3, patch=patch)
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.2)
+    x, label = torch.randn(2, channels, 8, 12), torch.tensor([0, 3])
+    expected = again(model, x, TENS, label)
+    assert_close(model(x, TENS, label), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_network_that_is_told_nothing_is_small_and_knows_no_classes():
+    model = TimeUNet()
+    assert model.stem.weight.shape == (16, 1, 3, 3)
+    assert (model.patch, model.num_classes, model.null_label) == (1, 0, 0)
+
+
 def test_a_new_block_changes_nothing():
     block = TimeUNet().down
     x = images(channels=16)
@@ -256,6 +313,11 @@ def test_a_network_in_float64_computes_in_float64():
     assert output.dtype == torch.float64
     single = model.float()(x.float(), TENS, 1)
     assert_close(output.float(), single, rtol=1e-3, atol=1e-4)
+
+
+def test_images_in_another_precision_than_the_weights_are_refused():
+    with pytest.raises(ValueError, match="float64"):
+        TimeUNet()(images().double(), 5)
 
 
 def test_nothing_is_made_on_another_device_than_the_images():
@@ -310,6 +372,14 @@ def test_one_t_for_all_is_a_whole_number():
     expected = model(x, torch.tensor([7, 7]))
     assert torch.equal(model(x, 7), expected)
     assert torch.equal(model(x, torch.tensor(7)), expected)
+
+
+@pytest.mark.parametrize("t", [-1, torch.tensor(-1), torch.tensor([5, -1])])
+def test_a_t_below_0_is_refused_and_0_is_not(t):
+    model = awake()
+    assert model(images(), 0).shape == model(images(), 0 * TENS).shape
+    with pytest.raises(ValueError, match="t must be 0 or more; got -1"):
+        model(images(), t)
 
 
 # The label

@@ -52,3 +52,8 @@ def test_the_ratio_is_the_distance_to_trained_over_held_out():
     assert nearest_ratio(x, train, held_out).item() == 0.25
     assert nearest_ratio(x, held_out, train).item() == 4
     assert nearest_ratio(train, train, train).item() == 1
+
+
+def test_without_a_training_image_there_is_no_nearest():
+    with pytest.raises(ValueError, match="train must be at least one im"):
+        nearest(torch.randn(3, 4), torch.zeros(0, 4))

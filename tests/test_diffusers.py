@@ -245,6 +245,30 @@ def test_lent_tables_end_where_theirs_did():
         assert theirs.final_alpha_cumprod == ours.alphas_cumprod[t]
 
 
+@pytest.mark.parametrize("kind", [DDPMScheduler, DDIMScheduler])
+def test_all_tables_are_lent_as_copies(kind):
+    theirs, ours = kind(1000), NoiseSchedule.cosine(1000)
+    lend_tables(ours, theirs)
+    assert theirs.one == theirs.final_alpha_cumprod == 1
+    theirs.one.zero_()
+    for name in ("betas", "alphas", "alphas_cumprod"):
+        lent = getattr(theirs, name)
+        assert torch.equal(lent, getattr(ours, name)[1:])
+        lent.zero_()
+        assert getattr(ours, name).any()
+    assert ours.alphas_cumprod[0] == 1
+
+
+def test_a_kind_of_scheduler_is_not_a_scheduler():
+    with pytest.raises(TypeError, match="the scheduler must have betas"):
+        lend_tables(NoiseSchedule.linear(1000), DDPMScheduler)
+
+
+def test_no_steps_at_all_are_converted_to_none():
+    none = torch.zeros(0, dtype=torch.int64)
+    assert timestep_of(none).shape == t_of(none).shape == (0,)
+
+
 def test_tables_of_another_length_are_refused():
     words = "schedule has 10 steps, the scheduler 1000"
     with pytest.raises(ValueError, match=words):
@@ -335,6 +359,23 @@ def test_labels_are_handed_on_both_ways():
         assert torch.equal(got, expected)
 
 
+@pytest.mark.parametrize("label", [0, torch.zeros(4, dtype=torch.int64)])
+def test_the_label_0_is_a_label(label):
+    x, t, seen = images(), torch.full((4,), 9), []
+    FromDiffusers(spy(seen))(x, t, label)
+    assert seen[0][1]["class_labels"] is label
+    ours = awake(num_classes=3)
+    with torch.no_grad():
+        got = ForDiffusers(ours)(x, t - 1, class_labels=label).sample
+        assert torch.equal(got, ours(x, t, label))
+
+
+def test_a_network_that_answers_with_a_bare_tensor_is_not_theirs():
+    words = "the output of unet must have sample, as UNet2DModel's has"
+    with pytest.raises(TypeError, match=words):
+        FromDiffusers(lambda sample, timestep: sample)(images(), 5)
+
+
 @pytest.mark.parametrize(
     ("wrap", "model"),
     [(ForDiffusers, awake()), (FromDiffusers, small_unet())],
@@ -396,6 +437,12 @@ def test_scheduler_sample_is_the_loop_everybody_writes():
             x = step.prev_sample
     assert torch.equal(last.x, x)
     assert last.t == 0
+
+
+def test_a_run_under_their_scheduler_keeps_no_graph():
+    first = next(scheduler_sample(awake(), images(), DDIMScheduler(9), 3))
+    assert not first.x.requires_grad
+    assert not first.x0_hat.requires_grad
 
 
 def test_nothing_runs_until_it_is_asked_for():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -121,6 +122,43 @@ def test_random_steps_repeat_for_a_seed(run):
         run("--count", "2", "--label", "3", "--eta", "1")
         drawn.append(picture("digits.png"))
     assert torch.equal(*drawn)
+
+
+def test_what_is_not_said_is_fifty_fixed_steps_of_small_digits():
+    assert vars(command.parser().parse_args(["sample"])) == {
+        "pretrained": "digits",
+        "label": None,
+        "scale": 1,
+        "steps": 50,
+        "eta": 0,
+        "count": None,
+        "seed": 0,
+        "out": Path("digits.png"),
+    }
+
+
+def test_a_name_may_end_in_capitals(run, tmp_path):
+    code, _ = run("--count", "1", "--label", "0", "--out", "A.PNG")
+    assert code == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["A.PNG"]
+
+
+@pytest.mark.parametrize(("side", "times"), [(28, 2), (56, 1), (64, 1)])
+def test_an_image_is_enlarged_by_whole_numbers_or_not_at_all(
+    side, times, tmp_path
+):
+    images, wide = torch.rand(2, 1, side, side) * 2 - 1, side * times
+    command.write_png(tmp_path / "a.png", images, 1)
+    drawn = picture(tmp_path / "a.png")
+    assert drawn.shape == (2 * wide + 12, wide + 8)
+    first = drawn[4 : wide + 4 : times, 4:-4:times]
+    assert (first - (images[0, 0] + 1) * 127.5).abs().max() <= 1
+
+
+def test_it_runs_on_one_thread(run):
+    torch.set_num_threads(2)
+    run("--count", "1", "--label", "0")
+    assert torch.get_num_threads() == 1
 
 
 @pytest.mark.parametrize(

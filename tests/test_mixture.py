@@ -239,6 +239,25 @@ def test_points_of_another_dimension_are_refused(schedule, shape):
         PLANE.score(torch.zeros(shape), 1, schedule)
 
 
+def test_all_that_it_is_made_of_has_double_precision():
+    mixture = GaussianMixture(
+        *(
+            torch.tensor(numbers, dtype=torch.float64)
+            for numbers in ([[0.1], [0.7]], [0.1, 0.3], [0.1, 0.9])
+        )
+    )
+    wanted = {
+        "means": [[0.1], [0.7]],
+        "variances": [0.1**2, 0.3**2],
+        "weights": [0.1, 0.9],
+    }
+    for name, numbers in wanted.items():
+        numbers = torch.tensor(numbers, dtype=torch.float64)
+        assert_close(getattr(mixture, name), numbers, rtol=1e-14, atol=0)
+    standard = GaussianMixture(torch.zeros(1, 1), 1.0).sample(9)
+    assert not torch.equal(standard, standard.float().double())
+
+
 # The mixture as a network
 
 
@@ -286,3 +305,10 @@ def test_a_mixture_keeps_its_means_when_the_caller_changes_its_own():
 def test_every_answer_wants_a_step(answer, t):
     with pytest.raises(ValueError, match="t must be"):
         getattr(LINE, answer)(GRID[:3], t, NoiseSchedule.linear(20))
+
+
+@pytest.mark.parametrize("label", [-1, 4, torch.tensor([0, 4])])
+def test_a_label_that_is_no_component_is_refused(label, schedule):
+    words = r"label must be in 0\.\.3, where 3 means no class; got"
+    with pytest.raises(ValueError, match=words):
+        ExactModel(PLANE, schedule)(torch.zeros(2, 2), 5, label)

@@ -288,3 +288,16 @@ def test_weights_that_were_damaged_on_the_way_say_so(tmp_path, monkeypatch):
     for load in (load_pretrained, provenance):
         with pytest.raises(DamagedFile, match=r"digits\.safetensors is"):
             load("digits")
+
+
+def test_unless_told_it_is_the_small_digits():
+    assert load_pretrained().shape == (1, 8, 8)
+    small, found = load_classifier("digits"), load_classifier()
+    for name, tensor in small.state_dict().items():
+        assert torch.equal(found.state_dict()[name], tensor)
+
+
+def test_what_is_known_beyond_the_facts_is_saved_too(tmp_path):
+    known = ORIGIN | {"schedule": "cosine", "shape": [1, 8, 8]}
+    save_weights(tmp_path / "a", nn.Linear(1, 1), known)
+    assert read_tensors(tmp_path / "a")[1] == known

@@ -229,10 +229,43 @@ class Told(nn.Module):
         return t
 
 
-def test_ignore_time_can_tell_the_same_t_always():
-    wrapped = IgnoreTime(Told(), always=7)
+@pytest.mark.parametrize("t", [0, 7])
+def test_ignore_time_can_tell_the_same_t_always(t):
+    wrapped = IgnoreTime(Told(), always=t)
     told = wrapped(torch.zeros(2, 4), torch.tensor([1, 999]))
-    assert told.tolist() == [7, 7]
+    assert told.tolist() == [t, t]
+    assert told.dtype == torch.int64
+
+
+class Square(nn.Module):
+    """x², so that a pixel feels itself alone, by 2x."""
+
+    def forward(self, x):
+        return x**2
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"seed": 3}, {"draws": 5}, {"draws": 5, "seed": 3}]
+)
+def test_the_field_is_the_mean_size_of_a_gradient_over_its_draws(options):
+    draws, seed = options.get("draws", 32), options.get("seed", 0)
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(draws, 1, 5, 5, generator=generator)
+    wanted = torch.zeros(5, 5)
+    wanted[2, 2] = (2 * x[:, 0, 2, 2]).abs().mean()
+    assert_close(receptive_field(Square(), 5, **options), wanted)
+
+
+def test_looking_at_a_field_leaves_no_gradient_behind():
+    model = BasicUNet()
+    receptive_field(model, 8, draws=1)
+    assert all(p.grad is None for p in model.parameters())
+
+
+def test_only_layers_without_layers_of_their_own_are_listed():
+    inner = nn.Sequential(nn.Linear(3, 5), nn.SiLU())
+    shapes = layer_shapes(nn.Sequential(inner), torch.zeros(2, 3))
+    assert shapes == [("0.0", (2, 5)), ("0.1", (2, 5))]
 
 
 def test_layer_shapes_hands_t_on():
@@ -258,7 +291,26 @@ def test_a_side_that_4_does_not_divide_is_refused(side):
         BasicUNet()(torch.zeros(1, 1, side, side))
 
 
+@pytest.mark.parametrize("sides", [(8, 6), (6, 8), (0, 8), (8, 0)])
+def test_both_sides_are_looked_at(sides):
+    words = rf"divisible by 4, because .*; got \({sides[0]}, {sides[1]}\)"
+    with pytest.raises(ValueError, match=words):
+        BasicUNet()(torch.zeros(1, 1, *sides))
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 8, 8), (1, 8, 8), (8, 8)])
 def test_another_number_of_channels_or_no_batch_is_refused(shape):
     with pytest.raises(ValueError, match=r"\(B, 1, H, W\); got \("):
         BasicUNet()(torch.zeros(shape))
+
+
+def test_looking_at_shapes_keeps_no_graph():
+    model, seen = nn.Linear(3, 5), []
+    model.register_forward_hook(lambda *a: seen.append(a[2].requires_grad))
+    layer_shapes(model, torch.zeros(2, 3))
+    assert seen == [False]
+
+
+def test_images_in_another_precision_than_the_weights_are_refused():
+    with pytest.raises(ValueError, match="float64"):
+        BasicUNet()(torch.zeros(1, 1, 8, 8).double())

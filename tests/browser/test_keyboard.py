@@ -80,6 +80,13 @@ def test_what_opens_is_called_by_what_it_says(visit):
     assert summary.get_attribute("aria-label") is None
 
 
+def test_a_bibliography_is_a_list_of_its_entries(visit):
+    entries = visit("book/references").page.locator(".citation-list > div")
+    assert entries.count() > 5
+    roles = {entry.get_attribute("role") for entry in entries.all()}
+    assert roles == {"listitem"}
+
+
 def test_the_copy_button_is_seen_when_the_keyboard_is_on_it(visit):
     page = visit(CHAPTERS[0]).page
     button = page.locator("div.cell_input:visible button.copybtn").first
