@@ -768,6 +768,42 @@ def test_the_same_frames_give_the_same_bytes():
     assert scrubber()._repr_html_() == scrubber()._repr_html_()
 
 
+def test_a_scrubber_stands_at_its_first_frame_unless_told():
+    html = page(scrubber())
+    (slider,) = html.tags["input"]
+    assert (slider["value"], slider["step"]) == ("0", "1")
+    assert slider["aria-valuetext"] == "t = 0"
+    assert "step t " in html.text
+    (figure,), (picture,) = html.tags["figure"], html.tags["img"]
+    assert "max-width:200px" in figure["style"]
+    assert "width:300%" in picture["style"]  # three frames of one width
+
+
+def test_a_scrubber_may_have_one_frame():
+    alone = Scrubber(frames(1), ["t = 0"], alt="A line.", caption="One.")
+    assert page(alone).tags["input"][0]["max"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("options", "most"),
+    [({}, 64), ({"colors": 9}, 9), ({"colors": 128}, 128)],
+)
+def test_a_strip_has_as_many_colours_as_it_may(options, most):
+    def rainbow():
+        figure, ax = plt.subplots(figsize=(2, 1))
+        ax.imshow(
+            torch.linspace(0, 1, 900).view(30, 30).numpy(), cmap="hsv"
+        )
+        yield figure
+
+    scrub = Scrubber(
+        rainbow(), ["a"], alt="All.", caption="All.", **options
+    )
+    strip = Image.open(io.BytesIO(scrub.png)).convert("RGB")
+    found = len(strip.getcolors(1000))
+    assert most / 2 < found <= most
+
+
 def test_a_scrubber_closes_its_frames_and_no_other():
     mine = plt.figure().number
     scrubber()

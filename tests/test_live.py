@@ -145,6 +145,31 @@ def test_every_setting_has_a_control_of_its_kind_and_a_name():
     assert (n.min, n.max, n.step) == (2, 8, 3)
 
 
+def test_the_controls_wait_for_the_hand_and_stand_under_the_picture():
+    both = live(
+        Spy(),
+        {"scale": [0, 0.25], "n": range(2, 5), "kind": ["z", "a"]},
+        caption="Less < more.",
+    )
+    scale, n, kind = both.controls.values()
+    assert not scale.continuous_update
+    assert not n.continuous_update
+    assert [label for label, _ in scale.options] == ["0", "0.25"]
+    assert [*kind.options] == ["z", "a"]
+    picture, message, slider, others, caption = both.panel.children
+    assert (picture, message) == (both.picture, both.message)
+    assert (slider, [*others.children]) == (scale, [n, kind])
+    assert caption.value == "<p>Less &lt; more.</p>"
+    assert both.panel.layout.max_width == f"{both.width}px"
+
+
+def test_a_live_may_have_fewer_colours():
+    plain, poor = live(Spy()), live(Spy(), colors=4)
+    few = Image.open(io.BytesIO(poor.png)).convert("RGB").getcolors()
+    many = Image.open(io.BytesIO(plain.png)).convert("RGB").getcolors()
+    assert len(few) <= 4 < len(many)
+
+
 def test_the_output_is_the_control_and_ipython_adds_the_scrubber():
     both = live(Spy())
     (view,) = both._repr_mimebundle_(include=None, exclude=None).items()
@@ -402,6 +427,20 @@ def test_single_images_have_titles_and_rows_have_names():
     texts = [t.get_text() for ax in rows.axes for t in ax.texts]
     assert texts == ["a", "b"]
     assert sum(bool(ax.images) for ax in rows.axes) == 6
+
+
+def test_a_linked_film_may_have_fewer_colours():
+    scrub = scrub_linked(
+        {"y": [("", X, X, "x0")]},
+        [0],
+        {"a": IMAGES[:1, None]},
+        ["first"],
+        alt="A marker.",
+        caption="It moves.",
+        colors=4,
+    )
+    strip = Image.open(io.BytesIO(scrub.png)).convert("RGB")
+    assert len(strip.getcolors()) <= 4
 
 
 def test_linked_frames_pair_each_stop_with_its_images():
