@@ -1,5 +1,7 @@
 """All that a run needs to stop, and to go on as if it had not."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 
@@ -105,6 +107,23 @@ class TrainState:
             self.set_rate()
             if self.ema:
                 self.ema.update(self.model)
+
+    @contextmanager
+    def whole_step(self) -> Iterator[None]:
+        """A block that, if it is cut short, leaves the state as before."""
+        step, place = self.step, self.batches.state_dict()
+        draws, drops = self.generator.get_state(), torch.get_rng_state()
+        buffers = [(b, b.clone()) for b in self.model.buffers()]
+        try:
+            yield
+        except BaseException:
+            if self.step == step:  # the weights have not moved
+                self.batches.load_state_dict(place)
+                self.generator.set_state(draws)
+                torch.set_rng_state(drops)
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+            raise
 
 
 def _moved_the_same(saved: dict, own: torch.optim.Optimizer) -> bool:

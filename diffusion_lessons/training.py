@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -108,31 +107,13 @@ def _steps(state: TrainState, loss: Loss, progress: bool) -> Iterator[Step]:
         with bar(shown=progress, desc="training", **options) as shown:
             while state.step < total:
                 state.model.train()
-                with _whole_step(state):
+                with state.whole_step():
                     value = take_step(state, loss)
                 shown.update()
                 shown.set_postfix(loss=f"{value:.4f}", refresh=False)
                 yield Step(state.step, value, state)
     finally:
         state.model.train(was_training)
-
-
-@contextmanager
-def _whole_step(state: TrainState) -> Iterator[None]:
-    """If the step is cut short, the state is as before it."""
-    step, place = state.step, state.batches.state_dict()
-    draws, drops = state.generator.get_state(), torch.get_rng_state()
-    buffers = [(b, b.clone()) for b in state.model.buffers()]
-    try:
-        yield
-    except BaseException:
-        if state.step == step:
-            state.batches.load_state_dict(place)
-            state.generator.set_state(draws)
-            torch.set_rng_state(drops)
-            for buffer, before in buffers:
-                buffer.copy_(before)
-        raise
 
 
 def take_step(state: TrainState, loss: Loss) -> float:
