@@ -29,7 +29,8 @@ def _numbers(value: Any, name: str) -> Tensor:
     takes = "a number or a row of numbers"
     if isinstance(value, bool):
         refuse(name, takes, value)
-    return finite(as_tensor(value, name, takes).double(), name)
+    numbers = as_tensor(value, name, takes, torch.float64)
+    return finite(numbers.double(), name)
 
 
 Numbers = Annotated[Tensor | Sequence[float] | float, _numbers]

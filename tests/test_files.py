@@ -194,6 +194,19 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
     assert len({p.read_bytes() for p in tmp_path.iterdir()}) == 1
 
 
+def test_a_header_of_any_length_is_read(tmp_path):
+    """Its length comes first, and may look like other kinds of files."""
+    lengths = set()
+    for pad in range(0, 16_500, 7):
+        facts = {"pad": "x" * pad}
+        if pad > 600 and not 15_000 < pad < 15_400:
+            continue
+        write_tensors(tmp_path / "a", {"x": torch.ones(1)}, facts)
+        lengths.add((tmp_path / "a").read_bytes()[0])
+        assert read_tensors(tmp_path / "a")[1] == facts
+    assert lengths == set(range(0, 256, 8))
+
+
 # Damage
 
 

@@ -7,6 +7,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from diffusion_lessons import (
+    EMA,
     BasicUNet,
     IgnoreTime,
     NoiseSchedule,
@@ -169,3 +170,12 @@ def test_loss_by_t_measures_without_dropout_and_puts_it_back():
     one, same = (loss_by_t(model, x0, SCHEDULE, [5]) for _ in range(2))
     assert torch.equal(one, same)
     assert model.training
+
+
+def test_an_average_is_measured_as_its_network():
+    """Where the network is, and in its numbers."""
+    net = IgnoreTime(nn.Conv2d(1, 1, 3, padding=1)).double()
+    x0 = torch.linspace(-1, 1, 32).view(2, 1, 4, 4)
+    one, other = (loss_by_t(m, x0, SCHEDULE, [3]) for m in (net, EMA(net)))
+    assert one.dtype == torch.float64
+    assert torch.equal(one, other)

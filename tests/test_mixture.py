@@ -312,3 +312,10 @@ def test_a_label_that_is_no_component_is_refused(label, schedule):
     words = r"label must be in 0\.\.3, where 3 means no class; got"
     with pytest.raises(ValueError, match=words):
         ExactModel(PLANE, schedule)(torch.zeros(2, 2), 5, label)
+
+
+def test_numbers_of_python_are_not_rounded():
+    mixture = GaussianMixture([[0.1, 0.3]], [0.7], [1.0])
+    assert mixture.means.tolist() == [[0.1, 0.3]]
+    assert mixture.variances.tolist() == [0.7**2]
+    assert GaussianMixture([[0.1]], 0.7).variances.tolist() == [0.7**2]

@@ -381,3 +381,7 @@ def test_even_the_shortest_chains_end_in_noise(make, num_steps):
 def test_a_chain_of_one_step_ends_where_that_of_a_thousand_does():
     one, many = NoiseSchedule.linear(1), NoiseSchedule.linear(1000)
     assert_close(one.alpha_bar(1), many.alpha_bar(1000), rtol=0.05, atol=0)
+
+
+def test_betas_in_a_list_are_not_rounded():
+    assert NoiseSchedule([0.1, 0.3]).betas.tolist() == [0, 0.1, 0.3]

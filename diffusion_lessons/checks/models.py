@@ -24,12 +24,12 @@ def instance(*classes: type) -> Check:
     takes = "a " + " or a ".join(names)
 
     def check(value: Any, name: str) -> Any:
-        if isinstance(value, classes):
-            return value
-        stands_for = getattr(value, "stands_for", value)
-        if not isinstance(stands_for, classes):
+        meant = value
+        if hasattr(type(value), "stands_for"):
+            meant = value.stands_for
+        if not isinstance(meant, classes):
             refuse(name, takes, value)
-        return stands_for
+        return meant
 
     return check
 

@@ -29,13 +29,19 @@ def ends(x: Tensor) -> tuple[float, float] | None:
         return None
 
 
-def as_tensor(value: Any, name: str, takes: str) -> Tensor:
-    """A tensor, or what numbers in lists and arrays make one of."""
+def as_tensor(
+    value: Any, name: str, takes: str, dtype: torch.dtype | None = None
+) -> Tensor:
+    """A tensor, or what numbers in lists and arrays make one of.
+
+    dtype: of numbers that have none of their own, as Python's
+    """
     if isinstance(value, Tensor):
         return value
     if not isinstance(value, str | bytes | dict | Path | None):
+        dtype = None if hasattr(value, "dtype") else dtype
         try:
-            return torch.as_tensor(value)
+            return torch.as_tensor(value, dtype=dtype)
         except (TypeError, ValueError, RuntimeError):
             pass
     return refuse(name, takes, value)
@@ -94,9 +100,10 @@ def samples(value: Any, name: str) -> Tensor:
 
 def rows(value: Any, name: str) -> Tensor:
     """(N, …) numbers without NaN."""
-    value = as_tensor(value, name, "a tensor of numbers, (N, …)")
+    takes = "a tensor of numbers, (N, …)"
+    value = as_tensor(value, name, takes, torch.float64)
     if value.dtype == torch.bool or value.is_complex() or value.ndim == 0:
-        refuse(name, "a tensor of numbers, (N, …)", value)
+        refuse(name, takes, value)
     return finite(value, name)
 
 
