@@ -16,11 +16,15 @@ from .checks import (
     Steps,
     ToList,
     checked,
+    trusted,
 )
 from .forward import mix, q_sample
 from .networks import home_of, in_mode
 from .prediction import Predicts, target
 from .schedule import NoiseSchedule
+
+# What is handed on here came through a door already.
+q_sample, target, mix = trusted(q_sample), trusted(target), trusted(mix)
 
 
 @checked

@@ -15,7 +15,6 @@ from .checks import (
     InputError,
     NotNegative,
     Rows,
-    Step,
     Steps,
     checked,
     ends,
@@ -126,11 +125,10 @@ class NoiseSchedule:
         """The standard deviation of the noise in x_t, (T + 1,)."""
         return frozen(self._signal_and_sigma[1])
 
-    @checked
-    def alpha_bar(self, t: Step) -> float:
+    def alpha_bar(self, t: int) -> float:
         """alphas_cumprod at one t in 0..T, as a number."""
-        if not 0 <= t <= self.num_steps:
-            refuse("t", f"in 0..{self.num_steps}", t)
+        if type(t) is not int or not 0 <= t <= self.num_steps:
+            refuse("t", f"an int in 0..{self.num_steps}", t)
         return self._alpha_bars[t]
 
     @classmethod
@@ -156,7 +154,7 @@ class NoiseSchedule:
     @property
     def num_steps(self) -> int:
         """T, the number of noising steps."""
-        return len(self._betas) - 1
+        return len(self._alpha_bars) - 1
 
     def snr(self) -> Tensor:
         """alphas_cumprod / (1 - alphas_cumprod), (T + 1,); inf at t = 0."""

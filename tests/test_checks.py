@@ -121,6 +121,7 @@ IMAGE_TAKERS = {
     "features": lambda x: features_and_labels(DigitClassifier(), x),
 }
 LEARNERS = ["train", "overfit", "loss_by_t", "features"]
+SAMPLERS = ["ancestral_sample", "ddim_sample"]
 each_taker = pytest.mark.parametrize("taker", IMAGE_TAKERS)
 
 
@@ -138,9 +139,11 @@ def test_what_is_no_image_is_refused_everywhere(taker, wrong):
         IMAGE_TAKERS[taker](wrong)
 
 
-@pytest.mark.parametrize("taker", LEARNERS)
+@pytest.mark.parametrize("taker", LEARNERS + SAMPLERS)
 @pytest.mark.parametrize("value", [NAN, INF])
-def test_nobody_learns_from_images_that_are_not_numbers(taker, value):
+def test_nobody_learns_from_or_starts_at_images_that_are_not_numbers(
+    taker, value
+):
     broken = X.clone()
     broken[2, 0, 3, 3] = value
     with pytest.raises(InputError, match="must be finite; 1 of its 256"):

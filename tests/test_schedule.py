@@ -366,7 +366,7 @@ def test_alpha_bar_is_one_number_of_the_table(schedule):
 
 @pytest.mark.parametrize("t", [-1, 61, 0.5, None, torch.tensor(3)])
 def test_alpha_bar_of_no_step_is_refused(schedule, t):
-    with pytest.raises(ValueError, match=r"t must be (in 0\.\.60|an int)"):
+    with pytest.raises(ValueError, match=r"t must be an int in 0\.\.60"):
         schedule.alpha_bar(t)
 
 

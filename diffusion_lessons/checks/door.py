@@ -19,6 +19,7 @@ from .tensors import (
     images,
     labels,
     pictures,
+    start,
     steps,
     times,
 )
@@ -117,6 +118,7 @@ ROLES = {
     images: "images",
     clean: "images",
     pictures: "images",
+    start: "images",
     steps: "for each",
     times: "for each",
     labels: "for each",

@@ -67,19 +67,30 @@ def images(value: Any, name: str) -> Tensor:
 
 
 def pictures(value: Any, name: str) -> Tensor:
-    """At least one image to learn from or to judge by, as ``clean``."""
-    value = clean(value, name)
+    """At least one image to learn from or to judge by, all finite."""
+    value = start(value, name)
     if not len(value):
         refuse(name, "at least one image", value)
     return value
 
 
+def start(value: Any, name: str) -> Tensor:
+    """Finite images on the scale of -1..1, or noise to start from."""
+    value = finite(images(value, name), name)
+    _check_scale(value, name)
+    return value
+
+
 def clean(value: Any, name: str) -> Tensor:
-    """Images without noise: no NaN, and around -1..1."""
+    """Images on the scale of -1..1, as the first of them show."""
     value = images(value, name)
-    if value.is_cuda:  # to read it there would hold up all else
-        return value
-    value = finite(value, name)
+    if not value.is_cuda:  # to read it there would hold up all else
+        _check_scale(value[:4], name)
+    return value
+
+
+def _check_scale(value: Tensor, name: str) -> None:
+    """Refuse pixels of another scale than -1..1, as 0..255."""
     reach = ends(value) if value.ndim == 4 else None
     if reach and max(-reach[0], reach[1]) > MOST:
         raise InputError(
@@ -87,7 +98,6 @@ def clean(value: Any, name: str) -> Tensor:
             f"{reach[0]:g} to {reach[1]:g} (for pixels from 0 to 255: "
             "x / 127.5 - 1)"
         )
-    return value
 
 
 def samples(value: Any, name: str) -> Tensor:
@@ -95,7 +105,7 @@ def samples(value: Any, name: str) -> Tensor:
     value = as_tensor(value, name, "a tensor of shape (N, …)")
     if value.ndim < 2:
         refuse(name, "a tensor of shape (N, …)", value)
-    return (clean if value.ndim == 4 else rows)(value, name)
+    return (start if value.ndim == 4 else rows)(value, name)
 
 
 def rows(value: Any, name: str) -> Tensor:
@@ -219,7 +229,7 @@ def amount(value: Any, name: str) -> Tensor | float:
 
 Images = Annotated[Tensor, images]
 Clean = Annotated[Tensor, clean]
-Noise = Annotated[Tensor, clean]  # that a sampler starts from
+Noise = Annotated[Tensor, start]  # that a sampler starts from
 Pictures = Annotated[Tensor, pictures]
 Rows = Annotated[Tensor, rows]
 Steps = Annotated[Tensor | int, steps]
