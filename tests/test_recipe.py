@@ -9,7 +9,7 @@ from runs import labelled_run, tiny_run, weights
 from torch import nn
 
 from diffusion_lessons import Recipe, train
-from diffusion_lessons.recipe import lr_factor
+from diffusion_lessons.recipe import lr_factor, recipe_of
 
 # The learning rate
 
@@ -137,3 +137,13 @@ def test_the_docstring_of_train_tells_every_setting_and_its_default():
         text = re.search(rf"^ +{name}: (.+?\))", train.__doc__, re.M | re.S)
         told = re.search(r"\(([^();]+)[;)]", text[1])[1]
         assert told == "None" if value is None else float(told) == value
+
+
+def test_of_the_first_version_the_length_and_the_rate_are_known():
+    old = {"num_steps": 7, "lr_schedule": {"base_lrs": [0.03, 0.5]}}
+    assert recipe_of({}, old) == Recipe(num_steps=7, lr=0.03)
+    assert recipe_of({"lr": 0.1, "seed": 2}, old) == Recipe(
+        num_steps=7, lr=0.1, seed=2
+    )
+    with pytest.raises(ValueError, match="num_steps: the saved run has 7"):
+        recipe_of({"num_steps": 8}, old)
