@@ -248,7 +248,7 @@ class NoiseSchedule:
         ones = (1,) * (like.ndim - 1)
         return picked.view(len(tables), -1, *ones).unbind()
 
-    def check_t(self, t: Steps, like: Images, lowest: int = 0) -> None:
+    def check_t(self, t: Steps, like: Images, lowest: int) -> None:
         """Refuse a t that is no step in lowest..T."""
         if isinstance(t, Tensor) and t.dtype in INTEGERS:
             if t.ndim == 0 or t.shape == like.shape[:1]:

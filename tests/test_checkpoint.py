@@ -78,6 +78,7 @@ STATE = {
     "x": torch.linspace(0, 1, 5).double(),
     "betas": (0.9, 0.999),
     "deep": [1, {7: torch.arange(3), "7": "a word", "$pairs": None}],
+    "odd": {"$tensor": "a word", "$$": 1},
     "flag": True,
     "nothing": None,
     "float": 0.1 + 0.2,

@@ -887,3 +887,52 @@ def test_a_number_without_ends_is_just_a_number():
         Guided(classes(), 1, 3, "x")
     with pytest.raises(InputError, match="of at least 0; got -1"):
         drop_labels(ROW, -1, 0.5)
+
+
+DEFAULTS = {
+    "clip": 1.0,
+    "eta": 0.0,
+    "generator": None,
+    "label": None,
+    "predicts": "eps",
+    "progress": False,
+    "resume": None,
+    "seed": 0,
+    "variance": "posterior",
+}
+
+
+@pytest.mark.parametrize(("name", "made"), list(public()))
+def test_a_name_has_the_same_default_everywhere(name, made):
+    for parameter in inspect.signature(made).parameters.values():
+        if parameter.default is not inspect.Parameter.empty:
+            usual = DEFAULTS.get(parameter.name, parameter.default)
+            assert parameter.default == usual, parameter
+
+
+def test_defaults_that_are_published_are_the_published_ones():
+    for steps in (100, 1000):
+        published = linear_betas(steps, beta_start=1e-4, beta_end=0.02)
+        assert torch.equal(linear_betas(steps), published)
+        published = cosine_betas(steps, s=0.008, max_beta=0.999)
+        assert torch.equal(cosine_betas(steps), published)
+    assert len(linear_betas()) == len(cosine_betas()) == 1000
+    assert NoiseSchedule.linear().num_steps == 1000
+    assert NoiseSchedule.cosine().num_steps == 1000
+    settings = {
+        "frechet_floor": {"resamples": 50},
+        "precision_recall": {"k": 3},
+        "sliced_wasserstein": {"num_projections": 128, "p": 2},
+        "bootstrap": {"resamples": 500, "level": 0.95},
+        "overfit_one_batch": {"num_steps": 300, "lr": 1e-3},
+        "timestep_embedding": {"max_period": 10_000},
+        "EMA": {"decay": 0.999},
+        "Batches": {"batch_size": 128},
+        "class_histogram": {"num_classes": 10},
+        "TimeUNet": {"in_channels": 1, "base_channels": 16, "patch": 1},
+    }
+    for name, expected in settings.items():
+        thing = getattr(diffusion_lessons, name)
+        parameters = inspect.signature(thing).parameters
+        found = {k: parameters[k].default for k in expected}
+        assert found == expected, name

@@ -238,6 +238,7 @@ def test_a_cut_file_is_noticed(written):
     [
         {"a": TENSORS["a"] + 1e-6},
         {"a": TENSORS["a"].double()},
+        {"a": TENSORS["a"].view(torch.int32)},  # the same bytes
         {"a": TENSORS["a"].view(4, 3)},
         {"b": TENSORS["b/0"]},
         {},
