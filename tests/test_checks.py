@@ -936,3 +936,17 @@ def test_defaults_that_are_published_are_the_published_ones():
         parameters = inspect.signature(thing).parameters
         found = {k: parameters[k].default for k in expected}
         assert found == expected, name
+
+
+def test_a_row_of_one_label_is_that_label_for_all():
+    net = classes()
+    for part in net.parameters():  # the zeros would hide the label
+        nn.init.normal_(part, std=0.2)
+    one, same = Guided(net, [2], 3, 2.0), Guided(net, 2, 3, 2.0)
+    torch.testing.assert_close(one(X, 1), same(X, 1))
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "nowhere", True, None, 3.5])
+def test_a_device_that_is_not_here_is_refused(device):
+    with pytest.raises(InputError, match="device must be one"):
+        S.to(device)

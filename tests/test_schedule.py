@@ -385,3 +385,23 @@ def test_a_chain_of_one_step_ends_where_that_of_a_thousand_does():
 
 def test_betas_in_a_list_are_not_rounded():
     assert NoiseSchedule([0.1, 0.3]).betas.tolist() == [0, 0.1, 0.3]
+
+
+def test_tables_that_are_the_same_for_every_t_are_made_once(schedule):
+    made = []
+
+    def make(schedule):
+        made.append(schedule)
+        return schedule.betas[None]
+
+    tables = [schedule.once(make) for _ in range(3)]
+    assert made == [schedule]
+    assert all(torch.equal(t, schedule.betas[None]) for t in tables)
+    NoiseSchedule.linear(60).once(make)
+    assert len(made) == 2
+
+
+@pytest.mark.parametrize("t", [-1, 61, torch.tensor(-1)])
+def test_a_table_is_read_within_its_steps(schedule, t):
+    with pytest.raises(ValueError, match=r"in 0\.\.60; got"):
+        schedule.at(schedule.betas[None], t, IMAGES)
