@@ -81,6 +81,7 @@ class Batches(Iterator):
                 "batches load what batches.state_dict() returned; got a "
                 f"dict without {sorted(missing)[0]!r}"
             )
+        check_generator(state["generator"])
         if len(state["order"]) not in (0, len(self.images)):
             raise InputError(
                 f"this state was saved over {len(state['order'])} images, "
@@ -99,6 +100,16 @@ class Batches(Iterator):
         self.check(state)
         self._generator.set_state(state["generator"])
         self._order, self._position = state["order"], state["position"]
+
+
+def check_generator(state: Tensor) -> None:
+    """Refuse what no torch.Generator has saved."""
+    try:
+        torch.Generator().set_state(state)
+    except (RuntimeError, TypeError) as error:
+        raise InputError(
+            "generator: this is no state of a torch.Generator"
+        ) from error
 
 
 @checked

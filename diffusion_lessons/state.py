@@ -6,9 +6,9 @@ from copy import deepcopy
 from dataclasses import asdict, dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from .batches import Batches
+from .batches import Batches, check_generator
 from .checks import InputError
 from .ema import EMA
 from .interrupts import uninterrupted
@@ -75,7 +75,9 @@ class TrainState:
             raise InputError(
                 "the saved optimizer does not fit: it moved other weights"
             )
-        _check_generator(saved["generator"])
+        check_generator(saved["generator"])
+        if "torch_generator" in saved:
+            check_generator(saved["torch_generator"])
         self.batches.check(saved["batches"])
         if self.ema:
             if not saved.get("ema"):
@@ -134,15 +136,6 @@ def _moved_the_same(saved: dict, own: torch.optim.Optimizer) -> bool:
         return False
     moments = saved.get("state", {}).items()
     return all(m["exp_avg"].shape == weights[i].shape for i, m in moments)
-
-
-def _check_generator(state: Tensor) -> None:
-    try:
-        torch.Generator().set_state(state)
-    except (RuntimeError, TypeError) as error:
-        raise InputError(
-            "generator: this is no state of a torch.Generator"
-        ) from error
 
 
 NEEDED = {"model", "optimizer", "batches", "generator", "step"}

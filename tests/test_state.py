@@ -163,6 +163,14 @@ UNFIT = {
         {"generator": torch.zeros(3, dtype=torch.uint8)},
         "generator: this is no state",
     ),
+    "no state of the batches' generator": (
+        {"batches__generator": torch.zeros(3, dtype=torch.uint8)},
+        "generator: this is no state",
+    ),
+    "no state of torch's generator": (
+        {"torch_generator": torch.zeros(3)},
+        "generator: this is no state",
+    ),
     "other images": ({"batches__order": torch.arange(9)}, "over 9 images"),
     "no order": ({"batches__order": None}, "a dict without 'order'"),
     "another batch": ({"batches__batch_size": 2}, "batch_size: .* has 2;"),
