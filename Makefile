@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book serve pdf test refresh bench weights test-colab clean style unit notebooks
+.PHONY: help book lab serve pdf test refresh bench weights test-colab clean style unit notebooks
 
 # The first Python that runs, is new enough and can make an environment.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 
 BIN := .venv/bin
 PORT := 8000
+JUPYTERLAB := jupyterlab==4.6.6
 COLAB := .venv-colab/bin
 PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 NBVAL := -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
@@ -47,6 +48,9 @@ unit: .venv/.installed  ## a part of test: the module and the built pages
 notebooks: .venv/.installed  ## a part of test: every cell, run and compared
 	@echo "notebooks: every cell again, outputs compared"
 	@$(BIN)/python $(NBVAL) book
+
+lab: .venv/.lab-installed  ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab book
 
 serve: book  ## the built book on localhost, with its sampler
 	@echo "serve: http://localhost:$(PORT)/ (Ctrl-C ends it)"
@@ -88,6 +92,12 @@ clean:  ## remove what was built and installed
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python $(PIP_INSTALL) -r requirements.txt
 	@$(BIN)/python -c "import matplotlib.font_manager"
+	@touch $@
+
+# For a reader who wants to run the chapters; nothing of ours needs it.
+.venv/.lab-installed: .venv/.installed
+	@echo "setup: $(JUPYTERLAB) into .venv"
+	@$(BIN)/python $(PIP_INSTALL) $(JUPYTERLAB)
 	@touch $@
 
 # The peers, in the same environment, only when they are measured.

@@ -16,17 +16,17 @@ from .pretrained import load_pretrained
 from .sampling import ddim_sample
 
 SIDE = 56  # pixels, about, of a digit in the picture
+COLUMNS = 10  # a row is full; without a label a column is a class
 
 
 def sample(args: argparse.Namespace) -> str:
     """Draw the digits, write the picture, and say what was done."""
     start, net = perf_counter(), load_pretrained(args.pretrained)
-    if args.label is None:  # a column for each class
-        count, columns = args.count or 100, 10
-        label = torch.arange(count) % 10
+    if args.label is None:
+        count = args.count or 100
+        label = torch.arange(count) % COLUMNS
     else:
-        count = args.count or 64
-        label, columns = args.label, round(count**0.5)
+        count, label = args.count or 10, args.label
     generator = torch.Generator().manual_seed(args.seed)
     *_, last = ddim_sample(
         Guided(net.model, label, net.null, args.scale),
@@ -36,8 +36,9 @@ def sample(args: argparse.Namespace) -> str:
         eta=args.eta,
         predicts=net.predicts,
         generator=generator,
+        progress=sys.stderr.isatty(),
     )
-    write_png(args.out, last.x, columns)
+    write_png(args.out, last.x, COLUMNS)
     return f"{args.out}: {count} digits, {perf_counter() - start:.1f} s"
 
 
@@ -48,7 +49,9 @@ def write_png(path: Path, images: Tensor, columns: int) -> None:
     larger = max(1, SIDE // images.shape[-1])
     images = F.interpolate((images + 1) / 2, scale_factor=larger)
     picture = io.BytesIO()
-    grid = make_grid(images, columns, padding=4, pad_value=1.0)
+    images = F.pad(images, (0, 4, 0, 4), value=1.0)  # right and below
+    grid = make_grid(images, columns, padding=0, pad_value=1.0)
+    grid = F.pad(grid, (4, 0, 4, 0), value=1.0)  # and around, for one too
     save_image(grid, picture, format="png")
     with whole_file(path) as place:
         place.write_bytes(picture.getvalue())
@@ -81,7 +84,12 @@ OPTIONS = (  # name, reader, default, words
     ("scale", number(float, 0, 100), 1.0, "of guidance; 0: of no class"),
     ("steps", number(int, 1, 1000), 50, "of DDIM"),
     ("eta", number(float, 0, 1), 0.0, "0: fixed path, 1: random steps"),
-    ("count", number(int, 1, 1000), None, "how many (default: 64 or 100)"),
+    (
+        "count",
+        number(int, 1, 1000),
+        None,
+        "how many (default: 10 of one digit, or 100)",
+    ),
     ("seed", number(int, 0, 2**63 - 1), 0, "another one, other digits"),
     ("out", png, Path("digits.png"), "the picture to write"),
 )

@@ -23,7 +23,7 @@ class DigitClassifier(nn.Module):
     """A small CNN that reads digits: the eye behind the metrics.
 
     Three 3x3 convolutions, each followed by a halving that stops at 4x4,
-    so one architecture takes 8x8 and 28x28; then 64 features and a score
+    so one architecture takes 8x8 and 28x28; then 64 features and a logit
     for each class. 47,610 parameters for ten classes.
     """
 

@@ -26,6 +26,8 @@ from .checks import (
 GROUPS = 8  # of GroupNorm
 SMALLEST, LARGEST = 8, 64  # sides of images that TimeUNet takes
 
+Channels = Annotated[int, whole(GROUPS)]
+
 
 @checked
 def timestep_embedding(
@@ -33,36 +35,39 @@ def timestep_embedding(
     dim: int,
     max_period: Annotated[float, real(1, ends="(]")] = 10_000,
 ) -> Tensor:
-    """t as *dim* sines and cosines, slow and fast ones.
+    """t as *dim* sines and cosines, fast and slow ones.
 
-    Entry i of the first half is sin(t w_i), of the second cos(t w_i), with
-    w_i = max_period^(-i / (dim/2)): the position code of Vaswani et al.
-    (2017), used for t since DDPM. t is the step itself, not t / T.
+    With n = dim / 2, entry i is sin(t w_i) and entry n + i is cos(t w_i),
+    w_i = max_period^(-i / n): the position code of Vaswani et al. (2017),
+    used for t since DDPM. t is the step itself, not t / T.
 
     t: (B,)    returns (B, dim) float32
     """
-    if dim < 2 or dim % 2:
-        raise InputError(f"dim must be even and at least 2; got {dim}")
-    if not isinstance(t, Tensor) or t.ndim != 1:
-        refuse("t", "of shape (B,)", t)
-    i = torch.arange(dim // 2, device=t.device, dtype=torch.float32)
-    frequencies = torch.exp(-log(max_period) * i / (dim // 2))
+    n = _half(dim, t)
+    i = torch.arange(n, device=t.device, dtype=torch.float32)
+    frequencies = torch.exp(-log(max_period) * i / n)
     angles = t[:, None].float() * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
-class ResBlock(nn.Module):
-    """Two convolutions beside an identity; the embedding bends the second.
+def _half(dim: int, t: Tensor | int) -> int:
+    if dim < 2 or dim % 2:
+        raise InputError(f"dim must be even and at least 2; got {dim}")
+    if not isinstance(t, Tensor) or t.ndim != 1:
+        refuse("t", "of shape (B,)", t)
+    return dim // 2
 
-    After its GroupNorm every channel is scaled and shifted by numbers that
-    are computed from the embedding. The last convolution starts at 0, so
-    that a new block changes nothing.
+
+class ResBlock(nn.Module):
+    """x plus what two convolutions make of it, told the embedding.
+
+    Before the second, every channel is scaled and shifted by numbers that
+    are computed from the embedding. The second starts at 0, so that a new
+    block changes nothing.
     """
 
     @checked
-    def __init__(
-        self, channels: Annotated[int, whole(GROUPS)], embedding: Count
-    ):
+    def __init__(self, channels: Channels, embedding: Count):
         super().__init__()
         self.norm1 = nn.GroupNorm(GROUPS, channels)
         self.conv1 = _conv(channels, channels)
@@ -73,9 +78,8 @@ class ResBlock(nn.Module):
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
         """(B, C, H, W) and (B, E) to (B, C, H, W)."""
         h = self.conv1(F.silu(self.norm1(x)))
-        scale, shift = self.scale_and_shift(embedding)[
-            ..., None, None
-        ].chunk(2, dim=1)
+        both = self.scale_and_shift(embedding)  # (B, 2C)
+        scale, shift = both[:, :, None, None].chunk(2, dim=1)
         h = self.norm2(h) * (1 + scale) + shift
         return x + self.conv2(F.silu(h))
 
@@ -109,15 +113,17 @@ class TimeUNet(nn.Module):
                 f"base_channels must be a multiple of {GROUPS}; "
                 f"got {base_channels}"
             )
-        fine, coarse = base_channels, 2 * base_channels
-        pixels, width = in_channels * patch**2, 4 * base_channels
         self.in_channels, self.base_channels = in_channels, base_channels
         self.num_classes, self.patch = num_classes, patch
+        self._build(in_channels * patch**2, base_channels)
+
+    def _build(self, pixels: int, fine: int) -> None:
+        """The layers, in the order of their use."""
+        coarse, width = 2 * fine, 4 * fine
         self.time = nn.Sequential(
             nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
         )
-        if num_classes:
-            self.classes = nn.Embedding(num_classes + 1, width)
+        self._add_classes(width)
         self.stem = _conv(pixels, fine)
         self.down = ResBlock(fine, width)
         self.shrink = _conv(fine, coarse, stride=2)
@@ -128,6 +134,11 @@ class TimeUNet(nn.Module):
         self.up = ResBlock(fine, width)
         self.norm = nn.GroupNorm(GROUPS, fine)
         self.out = _zero(_conv(fine, pixels))
+
+    def _add_classes(self, width: int) -> None:
+        """A row for each class, and one for "no class"."""
+        if self.num_classes:
+            self.classes = nn.Embedding(self.num_classes + 1, width)
 
     @property
     def null_label(self) -> int:
@@ -145,23 +156,30 @@ class TimeUNet(nn.Module):
         """
         self._check(x, t, label)
         embedding = self._embed(x, t, label)
-        h = self.stem(F.pixel_unshuffle(x, self.patch))
-        fine = self.down(h, embedding)  # (B, C, H, W)
+        h = self._pass(F.pixel_unshuffle(x, self.patch), embedding)
+        return F.pixel_shuffle(h, self.patch)
+
+    def _pass(self, x: Tensor, embedding: Tensor) -> Tensor:
+        """From left to right; every block is told the embedding."""
+        fine = self.down(self.stem(x), embedding)  # (B, C, H, W)
         h = self.shrink(fine)  # (B, 2C, H/2, W/2)
         for block in self.middle:
             h = block(h, embedding)
         h = self.grow(F.interpolate(h, scale_factor=2.0))
         h = self.up(h + fine, embedding)  # (B, C, H, W)
-        h = self.out(F.silu(self.norm(h)))
-        return F.pixel_shuffle(h, self.patch)
+        return self.out(F.silu(self.norm(h)))
+
+    def _embed_t(self, x: Tensor, t: Tensor | int) -> Tensor:
+        """One vector (B, E) that holds t."""
+        t = torch.as_tensor(t, device=x.device).expand(len(x))
+        waves = timestep_embedding(t, 4 * self.base_channels)
+        return self.time(waves.to(x.dtype))
 
     def _embed(
         self, x: Tensor, t: Tensor | int, label: Tensor | int | None
     ) -> Tensor:
         """One vector (B, E) that holds t and the class."""
-        t = torch.as_tensor(t, device=x.device).expand(len(x))
-        waves = timestep_embedding(t, 4 * self.base_channels)
-        embedding = self.time(waves.to(x.dtype))
+        embedding = self._embed_t(x, t)
         if self.num_classes:
             label = self.null_label if label is None else label
             label = torch.as_tensor(label, device=x.device)

@@ -43,20 +43,31 @@ class EMA:
     @torch.no_grad()
     def update(self, model: nn.Module) -> None:
         """Take in the weights of *model*, once after each step."""
-        average = list(self.model.parameters())
-        weights = list(model.parameters())
-        if [p.shape for p in average] != [p.shape for p in weights]:
-            raise InputError(
-                "model must be the network that is averaged; this one has "
-                f"other weights ({type(model).__name__})"
-            )
+        self._check_weights(model)
         self.updates += 1
-        decay = min(self.decay, self.updates / (self.updates + 10))
-        torch._foreach_lerp_(average, weights, 1 - decay)
+        d = min(self.decay, self.updates / (self.updates + 10))
+        for average, weights in zip(
+            self.model.parameters(), model.parameters(), strict=True
+        ):
+            average.lerp_(weights, 1 - d)  # d average + (1 - d) weights
+        self._copy_statistics(model)
+
+    def _copy_statistics(self, model: nn.Module) -> None:
         for own, new in zip(
             self.model.buffers(), model.buffers(), strict=True
         ):
             own.copy_(new)
+
+    def _check_weights(self, model: nn.Module) -> None:
+        average, weights = (
+            [p.shape for p in its.parameters()]
+            for its in (self.model, model)
+        )
+        if average != weights:
+            raise InputError(
+                "model must be the network that is averaged; this one has "
+                f"other weights ({type(model).__name__})"
+            )
 
     def state_dict(self) -> dict:
         """The averaged weights and how many steps they have seen."""

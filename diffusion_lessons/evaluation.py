@@ -29,9 +29,10 @@ def frechet_distance(features_x: Rows, features_y: Rows) -> Tensor:
 
     FD = ‖m_x - m_y‖² + tr(C_x + C_y - 2 (R_x C_y R_x)^(1/2)), R_x² = C_x
 
-    The last trace is the sum of the singular values of R_x R_y. A finite
-    set makes FD too large, by about 1/n: compare at equal n, with
-    ``frechet_floor`` beside it.
+    R_x C_y R_x has the eigenvalues of C_x C_y, so its root has the trace
+    of the paper's (C_x C_y)^(1/2): the sum of the singular values of
+    R_x R_y. A finite set makes FD too large, by about 1/n: compare at
+    equal n, with ``frechet_floor`` beside it.
 
     features_x: (N, D)    features_y: (M, D)    returns a float64 scalar
     """
@@ -49,12 +50,13 @@ def frechet_distance(features_x: Rows, features_y: Rows) -> Tensor:
 
 
 def _covariance(x: Tensor) -> Tensor:
+    """Which features vary, and which of them together, (D, D)."""
     centred = x - x.mean(0)
     return centred.T @ centred / (len(x) - 1)
 
 
 def _root(matrix: Tensor) -> Tensor:
-    """The symmetric square root of a covariance, of any rank."""
+    """The symmetric square root: the same axes, roots of the variances."""
     values, vectors = torch.linalg.eigh(matrix)
     return vectors * values.clamp(min=0).sqrt() @ vectors.T
 
@@ -77,7 +79,7 @@ def frechet_floor(
     """FD at *n*: over random subsets, n of x against n of y.
 
     With two disjoint sets of real images this is the floor: what a perfect
-    generator would score, and by how much a score can move by chance. Its
+    generator would get, and by how much that can move by chance. Its
     std is too small when n is near the size of a set, for the subsets are
     then nearly the same.
 
@@ -126,7 +128,8 @@ def precision_recall(real: Rows, fake: Rows, k: int = 3) -> PrecisionRecall:
 def _share_inside(points: Tensor, others: Tensor, k: int) -> float:
     """The share of *others* inside at least one ball of *points*."""
     own = [_distances(part, points) for part in points.split(CHUNK)]
-    radius = torch.cat([d.kthvalue(k + 1).values for d in own])  # self: 1st
+    # k + 1, for every point is its own nearest neighbour
+    radius = torch.cat([d.kthvalue(k + 1).values for d in own])
     inside = [
         (_distances(part, points) <= radius).any(1)
         for part in others.split(CHUNK)

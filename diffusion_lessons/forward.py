@@ -26,10 +26,8 @@ def q_step(
 
     x_prev, noise: (B, …)    t: int or (B,) in 1..T    returns (B, …)
     """
-    beta = schedule.betas
-    gains = torch.stack([(1 - beta).sqrt(), beta.sqrt()])
-    keep, spread = schedule.at(gains, t, x_prev, lowest=1)
-    return keep * x_prev + spread * noise
+    beta = schedule.beta_at(t, x_prev)
+    return (1 - beta).sqrt() * x_prev + beta.sqrt() * noise
 
 
 @checked
@@ -86,10 +84,11 @@ def posterior_factors(schedule: NoiseSchedule) -> Tensor:
     Returns (3, T + 1): the factor on x_0, the factor on x_t and the
     variance. Entry 0 means nothing, for no step leads back from x_0.
     """
-    beta, alpha_bar = schedule.betas, schedule.alphas_cumprod
-    before = alpha_bar.roll(1)  # alpha_bar_{t-1}; entry 0 is never read
+    beta, alpha = schedule.betas, schedule.alphas
+    alpha_bar = schedule.alphas_cumprod
+    before = alpha_bar.roll(1)  # alpha_bar_{t-1}
     on_x0 = before.sqrt() * beta / (1 - alpha_bar)
-    on_xt = (1 - beta).sqrt() * (1 - before) / (1 - alpha_bar)
+    on_xt = alpha.sqrt() * (1 - before) / (1 - alpha_bar)
     variance = (1 - before) / (1 - alpha_bar) * beta
     return torch.stack([on_x0, on_xt, variance])
 

@@ -52,13 +52,7 @@ class Guided(nn.Module):
     @checked
     def forward(self, x: Images, t: Times) -> Tensor:
         """(B, …) at the steps t to the guided output, one pass for both."""
-        if self.label.ndim and len(self.label) not in (1, len(x)):
-            raise InputError(
-                f"label must be one, or one for each of the {len(x)} "
-                f"images in x; got {len(self.label)}"
-            )
-        t = torch.as_tensor(t, device=x.device).expand(len(x))
-        label = self.label.to(x.device).expand(len(x))
+        t, label = self._for_each(x, t)
         null = torch.full_like(label, self.null)
         if self.scale == 1:
             return self.model(x, t, label)
@@ -69,3 +63,15 @@ class Guided(nn.Module):
         )
         conditional, unconditional = both.chunk(2)
         return unconditional + self.scale * (conditional - unconditional)
+
+    def _for_each(
+        self, x: Tensor, t: Tensor | int
+    ) -> tuple[Tensor, Tensor]:
+        """The step and the label of each image, both (B,)."""
+        if self.label.ndim and len(self.label) not in (1, len(x)):
+            raise InputError(
+                f"label must be one, or one for each of the {len(x)} "
+                f"images in x; got {len(self.label)}"
+            )
+        t = torch.as_tensor(t, device=x.device).expand(len(x))
+        return t, self.label.to(x.device).expand(len(x))

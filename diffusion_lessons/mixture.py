@@ -1,7 +1,7 @@
 """A mixture of Gaussians, with known answers to every question."""
 
 from collections.abc import Sequence
-from math import log, pi
+from math import pi
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -99,7 +99,7 @@ class GaussianMixture:
         self, xt: Images, t: Steps, schedule: NoiseSchedule
     ) -> Tensor:
         """log q(x_t) in nats, (B,).    xt: (B, D)    t: int or (B,)"""
-        return self._parts(xt, t, schedule).log_joint.logsumexp(1)
+        return self._log_parts(xt, t, schedule).logsumexp(1)
 
     @checked
     def density(
@@ -109,56 +109,86 @@ class GaussianMixture:
         return self.log_density(xt, t, schedule).exp()
 
     @checked
+    def responsibilities(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> Tensor:
+        """How probable each bell is once x_t is seen, (B, K).
+
+        r_k = w_k N(x_t; m_kt, s_kt²) / q(x_t), see ``noisy_bells``
+        """
+        return self._log_parts(xt, t, schedule).softmax(1)
+
+    @checked
     def score(
         self, xt: Images, t: Steps, schedule: NoiseSchedule
     ) -> Tensor:
-        """The gradient of log q(x_t) with respect to x_t, (B, D)."""
-        parts = self._parts(xt, t, schedule)
-        weights = parts.log_joint.softmax(1)
-        pull = parts.offset / parts.variance[..., None]
-        return -(weights[..., None] * pull).sum(1)
+        """The gradient of log q(x_t) with respect to x_t, (B, D).
+
+        The sum of r_k (m_kt - x_t) / s_kt² over the bells.
+        """
+        r = self.responsibilities(xt, t, schedule)[..., None]
+        m_t, var_t = self.noisy_bells(xt, t, schedule)
+        return (r * (m_t - xt[:, None]) / var_t[..., None]).sum(1)
 
     @checked
     def posterior(
         self, xt: Images, t: Steps, schedule: NoiseSchedule
     ) -> MixturePosterior:
-        """q(x_0 | x_t), exact, for every x_t of the batch.
+        """q(x_0 | x_t), exact: again a mixture, with the weights r_k.
+
+        Its bells have the means m_k + g_k (x_t - m_kt) and the variances
+        s_k² (1 - g_k sqrt(ᾱ_t)), where g_k = sqrt(ᾱ_t) s_k² / s_kt².
 
         xt: (B, D)    t: int or (B,) in 0..T
         """
-        parts = self._parts(xt, t, schedule)
-        own = self.variances.to(xt)
-        gain = parts.signal * own / parts.variance  # (B, K)
-        means = self.means.to(xt) + gain[..., None] * parts.offset
-        weights = parts.log_joint.softmax(1)
-        variances = own * (1 - gain * parts.signal)
-        return MixturePosterior(
-            weights, means, variances.expand_as(weights)
-        )
+        r = self.responsibilities(xt, t, schedule)
+        m_t, var_t = self.noisy_bells(xt, t, schedule)
+        signal, _ = schedule.signal_and_sigma(t, xt)
+        m, var = self.means.to(xt), self.variances.to(xt)
+        g = signal * var / var_t
+        means = m + g[..., None] * (xt[:, None] - m_t)
+        variances = var * (1 - g * signal)
+        return MixturePosterior(r, means, variances.expand_as(r))
 
     @checked
     def posterior_mean(
         self, xt: Images, t: Steps, schedule: NoiseSchedule
     ) -> Tensor:
         """E[x_0 | x_t], (B, D): what a perfect x0-network would output."""
-        weights, means, _ = self.posterior(xt, t, schedule)
-        return (weights[..., None] * means).sum(1)
+        r, means, _ = self.posterior(xt, t, schedule)
+        return (r[..., None] * means).sum(1)
 
-    def _parts(
+    @checked
+    def noisy_bells(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> tuple[Tensor, Tensor]:
+        """Means and variances of the bells at step t, in the dtype of xt.
+
+        m_kt = sqrt(ᾱ_t) m_k and s_kt² = ᾱ_t s_k² + 1 - ᾱ_t.
+
+        Returns (1, K, D) and (1, K), or (B, K, D) and (B, K).
+        """
+        self._check_dimension(xt)
+        signal, sigma = schedule.signal_and_sigma(t, xt)
+        m, var = self.means.to(xt), self.variances.to(xt)
+        return signal[..., None] * m, signal**2 * var + sigma**2
+
+    def _log_parts(
         self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
-    ) -> "_Parts":
+    ) -> Tensor:
+        """log of w_k N(x_t; m_kt, s_kt²), a column for each bell."""
+        m_t, var_t = self.noisy_bells(xt, t, schedule)
+        square = (xt[:, None] - m_t).square().sum(-1)
+        dim = m_t.shape[-1]
+        log_bell = -square / (2 * var_t) - dim / 2 * (2 * pi * var_t).log()
+        return self.weights.to(xt).log() + log_bell
+
+    def _check_dimension(self, xt: Tensor) -> None:
         dim = self.means.shape[1]
         if xt.ndim != 2 or xt.shape[1] != dim:
             raise InputError(
                 f"xt must have shape (B, {dim}); got {tuple(xt.shape)}"
             )
-        signal, sigma = schedule.signal_and_sigma(t, xt)
-        variance = signal**2 * self.variances.to(xt) + sigma**2
-        offset = xt[:, None] - signal[..., None] * self.means.to(xt)
-        square = offset.square().sum(-1) / variance
-        log_normal = -0.5 * (square + dim * (variance.log() + log(2 * pi)))
-        log_joint = self.weights.to(xt).log() + log_normal
-        return _Parts(signal, variance, offset, log_joint)
 
 
 class ExactModel:
@@ -193,12 +223,3 @@ class ExactModel:
         unknown = (label == self.null_label)[:, None]
         weights = torch.where(unknown, parts.weights, known)
         return (weights[..., None] * parts.means).sum(1)
-
-
-class _Parts(NamedTuple):
-    """x_t seen from every component at step t."""
-
-    signal: Tensor  # sqrt(ᾱ_t), (1, 1) or (B, 1)
-    variance: Tensor  # of x_t in each component, (1, K) or (B, K)
-    offset: Tensor  # x_t - sqrt(ᾱ_t) mean, (B, K, D)
-    log_joint: Tensor  # log weight N(x_t; component), (B, K)

@@ -49,8 +49,7 @@ def x0_and_eps(
     The two always fit x_t: q_sample(x0_hat, t, eps_hat) == x_t.
 
     output, xt: (B, …)    t: int or (B,) in 1..T    returns two (B, …)
-    Where nothing is left of x_0 (t = T of a schedule with zero terminal
-    SNR) "eps" says nothing about x_0, and is refused.
+    Where x_t is noise alone, "eps" says nothing about x_0 and is refused.
     """
     signal, sigma = schedule.signal_and_sigma(t, xt, lowest=1)
     check_readable(predicts, signal)
@@ -65,14 +64,13 @@ def x0_and_eps(
 def elbo_weight(schedule: NoiseSchedule, predicts: Predicts) -> Tensor:
     """How much the variational bound weighs an error at each t, (T + 1,).
 
-    Its term of step t is a KL divergence, and equal to
-    weight · ‖target - output‖². For "x0" the weight is
-    (SNR_{t-1} - SNR_t) / 2, after Kingma et al. (2021); for "eps" that over
-    SNR_t, which is eq. 12 of DDPM with the variance of the posterior; for
-    "v" that over SNR_t + 1.
+    The bound's term of step t is weight · ‖target - output‖². For "x0" the
+    weight is half of what the SNR drops in the step, as in Kingma et al.
+    (2021); for "eps" it is that over SNR_t, which is eq. 12 of DDPM with
+    the variance of the posterior; for "v" it is that over SNR_t + 1.
 
-    Entry 0 is nan (there is no such step), entry 1 is inf (there the
-    posterior has no variance, and DDPM has another term).
+    Entry 0 is nan, as there is no step 0. Entry 1 is inf, as the posterior
+    has no variance there: for t = 1 the bound has -log p(x_0 | x_1).
     """
     snr = schedule.snr()
     on_x0 = (snr.roll(1) - snr) / 2

@@ -153,21 +153,20 @@ def ddim_step(
 ) -> Tensor:
     """From x_t to x_s, any s < t, eq. 12 and 16 of Song et al. (2021).
 
-    x_s = sqrt(ᾱ_s) x0_hat + sqrt(1 - ᾱ_s - σ²) eps_hat + σ noise, where
-    σ² = eta² (1 - ᾱ_s) / (1 - ᾱ_t) (1 - ᾱ_t / ᾱ_s).
+    x_s = sqrt(ᾱ_s) x0_hat + sqrt(1 - ᾱ_s - τ²) eps_hat + τ noise, where
+    τ² = eta² (1 - ᾱ_s) / (1 - ᾱ_t) (1 - ᾱ_t / ᾱ_s); the paper writes σ.
 
     x0_hat, eps_hat, noise: (B, …); noise is not read if eta = 0
     """
     _check_leg(t, s, schedule)
-    signal, spread = schedule.signal_and_sigma(s, x0_hat)  # of x_s
+    a_t, a_s = schedule.alpha_bar(t), schedule.alpha_bar(s)
+    tau2 = eta**2 * (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)
+    rest = max(0.0, 1 - a_s - tau2)
+    kept = sqrt(a_s) * x0_hat + sqrt(rest) * eps_hat
     if eta == 0:
-        return signal * x0_hat + spread * eps_hat
+        return kept
     _check_noise(noise, f"eta = {eta:g}")
-    now, then = schedule.alpha_bar(t), schedule.alpha_bar(s)
-    sigma2 = eta**2 * (1 - then) / (1 - now) * (1 - now / then)
-    rest = max(0.0, 1 - then - sigma2)  # 0, but for rounding, at s = 0
-    kept = signal * x0_hat + sqrt(rest) * eps_hat
-    return kept + sqrt(sigma2) * noise
+    return kept + sqrt(tau2) * noise
 
 
 @checked

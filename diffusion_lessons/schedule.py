@@ -40,7 +40,7 @@ def linear_betas(
 
     Returns (T,) float64. The two ends were chosen for T = 1000; with a
     smaller T the chain stops before the signal is gone, which is what
-    ``NoiseSchedule.linear`` mends.
+    ``NoiseSchedule.linear`` fixes.
     """
     return torch.linspace(
         beta_start, beta_end, num_steps, dtype=torch.float64
@@ -222,6 +222,11 @@ class NoiseSchedule:
         if type(tables) is Tensor and not in_a_graph:
             self._once[make] = tables
         return tables
+
+    def beta_at(self, t: Steps, like: Images) -> Tensor:
+        """beta_t for t in 1..T, shaped to multiply *like*; see ``at``."""
+        (beta,) = self.at(self._betas[None], t, like, lowest=1)
+        return beta
 
     def signal_and_sigma(
         self, t: Steps, like: Images, lowest: int = 0

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from .batches import Batches
 from .checkpoint import load_checkpoint
@@ -108,7 +108,10 @@ def _steps(state: TrainState, loss: Loss, progress: bool) -> Iterator[Step]:
             while state.step < total:
                 state.model.train()
                 with state.whole_step():
-                    value = take_step(state, loss)
+                    x0, label = next(state.batches)
+                    value = take_step(
+                        state, x0, labelled(loss, label, state)
+                    )
                 shown.update()
                 shown.set_postfix(loss=f"{value:.4f}", refresh=False)
                 yield Step(state.step, value, state)
@@ -116,24 +119,48 @@ def _steps(state: TrainState, loss: Loss, progress: bool) -> Iterator[Step]:
         state.model.train(was_training)
 
 
-def take_step(state: TrainState, loss: Loss) -> float:
-    """One step of Algorithm 1 of DDPM; returns the loss."""
-    device, dtype = home_of(state.model)
-    x0, label = next(state.batches)
-    x0 = x0.to(dtype)
-    t, noise = draw_t_and_noise(x0, state.schedule, state.generator)
-    x0, t, noise = x0.to(device), t.to(device), noise.to(device)
-    if label is not None:
-        if state.recipe.p_uncond:
-            null, p = state.model.null_label, state.recipe.p_uncond
-            label = drop_labels(label, null, p, state.generator)
-        loss = partial(loss, label=label.to(device))
-
-    value = loss(state.model, x0, t, noise, state.schedule)
+def take_step(state: TrainState, x0: Tensor, loss: Loss) -> float:
+    """One step of Algorithm 1 of DDPM on the images x0; the loss."""
+    model, schedule = state.model, state.schedule
+    x0, t, noise = drawn_for(model, x0, schedule, state.generator)
+    value = loss(model, x0, t, noise, schedule)
     state.optimizer.zero_grad()
     value.backward()
     state.advance()
     return value.item()
+
+
+def drawn_for(
+    model: Trainable,
+    x0: Tensor,
+    schedule: NoiseSchedule,
+    generator: torch.Generator,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """x0, and t and noise drawn for it, where *model* is and as it is."""
+    device, dtype = home_of(model)
+    x0 = x0.to(dtype)
+    t, noise = draw_t_and_noise(x0, schedule, generator)
+    return x0.to(device), t.to(device), noise.to(device)
+
+
+def labelled(loss: Loss, label: Tensor | None, state: TrainState) -> Loss:
+    """*loss* as it asks a network that is told the labels of the images.
+
+    A share p_uncond of them is replaced by ``model.null_label`` (chapter
+    9), drawn after t and noise. Without labels it is *loss* itself.
+    """
+    if label is None:
+        return loss
+
+    def told(model, x0, t, noise, schedule):
+        known, p = label, state.recipe.p_uncond
+        if p:
+            null = model.null_label
+            known = drop_labels(label, null, p, state.generator)
+        known = known.to(x0.device)
+        return loss(model, x0, t, noise, schedule, label=known)
+
+    return told
 
 
 @checked
@@ -154,11 +181,8 @@ def overfit_one_batch(
 
     x0: (B, …)    returns the num_steps losses
     """
-    device, dtype = home_of(model)
     generator = torch.Generator().manual_seed(seed)
-    x0 = x0.to(dtype)
-    t, noise = draw_t_and_noise(x0, schedule, generator)
-    x0, t, noise = x0.to(device), t.to(device), noise.to(device)
+    x0, t, noise = drawn_for(model, x0, schedule, generator)
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, fused=True)
     losses = []
     with in_mode(model, training=True):

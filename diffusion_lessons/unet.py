@@ -41,33 +41,45 @@ class BasicUNet(nn.Module):
         skips: bool = True,
     ):
         super().__init__()
+        self.down_layers = nn.ModuleList(
+            [
+                nn.Conv2d(in_channels, 32, kernel_size=5, padding=2),
+                nn.Conv2d(32, 64, kernel_size=5, padding=2),
+                nn.Conv2d(64, 64, kernel_size=5, padding=2),
+            ]
+        )
+        self.up_layers = nn.ModuleList(
+            [
+                nn.Conv2d(64, 64, kernel_size=5, padding=2),
+                nn.Conv2d(64, 32, kernel_size=5, padding=2),
+                nn.Conv2d(32, out_channels, kernel_size=5, padding=2),
+            ]
+        )
+        self.downscale = nn.MaxPool2d(2)
+        self.upscale = nn.Upsample(scale_factor=2)
+        self.act = nn.SiLU()
         self.in_channels = in_channels
         self.final_activation = final_activation
         self.skips = skips
-        down = [(in_channels, 32), (32, 64), (64, 64)]
-        up = [(64, 64), (64, 32), (32, out_channels)]
-        self.down_layers = nn.ModuleList(_conv(*width) for width in down)
-        self.up_layers = nn.ModuleList(_conv(*width) for width in up)
-        self.act = nn.SiLU()
-        self.downscale = nn.MaxPool2d(2)
-        self.upscale = nn.Upsample(scale_factor=2)
 
     @checked
     def forward(self, x: Images) -> Tensor:
-        """(B, in_channels, H, W) to (B, out_channels, H, W), 4 | H, W."""
-        self._check(x)
-        into, middle, bottom = self.down_layers
-        fine = self.act(into(x))  # (B, 32, H, W)
-        coarse = self.act(middle(self.downscale(fine)))  # (B, 64, H/2, W/2)
-        h = self.act(bottom(self.downscale(coarse)))  # (B, 64, H/4, W/4)
-        lowest, halfway, out = self.up_layers
-        h = self.act(lowest(h))  # (B, 64, H/4, W/4)
-        h = self.act(halfway(self._add(self.upscale(h), coarse)))
-        h = out(self._add(self.upscale(h), fine))  # (B, out, H, W)
-        return self.act(h) if self.final_activation else h
+        """From (B, in_channels, H, W) to (B, out_channels, H, W).
 
-    def _add(self, h: Tensor, skip: Tensor) -> Tensor:
-        return h + skip if self.skips else h
+        H and W must be divisible by 4.
+        """
+        self._check(x)
+        conv1, conv2, conv3 = self.down_layers
+        fine = self.act(conv1(x))  # (B, 32, H, W)
+        coarse = self.act(conv2(self.downscale(fine)))  # (B, 64, H/2, W/2)
+        h = self.act(conv3(self.downscale(coarse)))  # (B, 64, H/4, W/4)
+        if not self.skips:
+            fine = coarse = 0
+        conv4, conv5, conv6 = self.up_layers
+        h = self.act(conv4(h))  # (B, 64, H/4, W/4)
+        h = self.act(conv5(self.upscale(h) + coarse))  # (B, 32, H/2, W/2)
+        h = conv6(self.upscale(h) + fine)  # (B, out_channels, H, W)
+        return self.act(h) if self.final_activation else h
 
     def _check(self, x: Tensor) -> None:
         if x.ndim != 4 or x.shape[1] != self.in_channels:
@@ -81,10 +93,6 @@ class BasicUNet(nn.Module):
                 f"halved twice and doubled twice; got {tuple(x.shape[2:])}"
             )
         like_weights(x, self)
-
-
-def _conv(in_channels: int, out_channels: int) -> nn.Conv2d:
-    return nn.Conv2d(in_channels, out_channels, kernel_size=5, padding=2)
 
 
 class IgnoreTime(nn.Module):

@@ -8,7 +8,16 @@ import pytest
 import yaml
 from chapter_rules import RECIPE
 from notebook_rules import CELLS, COLAB_CELL, code_cells, tags
+from order_rules import (
+    arrows,
+    borrows,
+    homes,
+    needs,
+    opens,
+    says_it_borrows,
+)
 from output_rules import OUTPUTS
+from rerun_rules import same_when_run_again
 from set_repo import current_address
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,12 +48,18 @@ def all_text():
     return "\n".join(path.read_text(encoding="utf-8") for path in pages)
 
 
+def number(path):
+    return int(path.stem[:2])
+
+
 def name(rule):
     return rule.__name__
 
 
 @each_notebook
-@pytest.mark.parametrize("rule", CELLS + OUTPUTS, ids=name)
+@pytest.mark.parametrize(
+    "rule", [*CELLS, same_when_run_again, *OUTPUTS], ids=name
+)
 def test_notebook_keeps_the_rule(path, rule):
     assert rule(read(path)) == []
 
@@ -76,6 +91,57 @@ def test_chapter_has_its_module_and_its_test(path):
     stem = path.stem.split("_")[1]
     assert (ROOT / "diffusion_lessons" / f"{stem}.py").is_file()
     assert (ROOT / "tests" / f"test_{stem}.py").is_file()
+
+
+@pytest.fixture(scope="module")
+def home():
+    return homes({number(path): read(path) for path in CHAPTERS})
+
+
+@each_chapter
+def test_chapter_says_at_its_top_what_is_on_loan(path, home):
+    notebook = read(path)
+    borrowed = borrows(number(path), notebook, home)
+    assert says_it_borrows(notebook) == borrowed
+
+
+@pytest.mark.parametrize("path", CHAPTERS[1:], ids=lambda path: path.stem)
+def test_chapter_says_at_its_top_which_lines_of_first_py_it_opens(path):
+    code = (ROOT / "diffusion_lessons" / "first.py").read_text("utf-8")
+    lines = opens(read(path))
+    assert lines
+    assert [line for line in lines if line not in code] == []
+
+
+def test_the_first_chapter_shows_the_whole_file_and_leads_to_all_others():
+    notebook = read(CHAPTERS[0])
+    shown = "\n".join(
+        output.data["text/markdown"]
+        for cell in code_cells(notebook)
+        for output in cell.outputs
+        if "text/markdown" in output.get("data", {})
+    )
+    code = (ROOT / "diffusion_lessons" / "first.py").read_text("utf-8")
+    _, body = code.split("T = 100", 1)
+    for line in body.splitlines():
+        assert line in shown
+    text = "\n".join(cell.source for cell in notebook.cells)
+    assert all(f"]({path.name})" in text for path in CHAPTERS[1:])
+
+
+def test_the_maps_arrows_and_needs_are_those_of_the_code(home):
+    chapters = {number(path): read(path) for path in CHAPTERS}
+    needed = {n: needs(n, page, home) for n, page in chapters.items()}
+    text = (BOOK / "map.md").read_text(encoding="utf-8")
+    drawn = re.findall(r'data-needs="(\d+) (\d+)"', text)
+    assert sorted((int(a), int(b)) for a, b in drawn) == sorted(
+        arrows(needed)
+    )
+    said = re.findall(r"^(\d+)\. .*\\\n   Needs ([^.]+)\.", text, re.M)
+    assert {
+        int(n): set(map(int, re.findall(r"\d+", before)))
+        for n, before in said
+    } == needed
 
 
 @each_notebook

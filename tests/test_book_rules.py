@@ -20,12 +20,15 @@ from nbformat.v4 import (
 )
 from notebook_rules import (
     CELLS,
+    CHECKED,
+    checks_out_of_sight,
     code_cells,
     executed_in_order,
     gpu_asked_for,
     ignored_outputs_asserted,
     no_functions,
     nothing_private,
+    numbers_not_sentences,
     short_lines,
 )
 from output_rules import (
@@ -37,6 +40,7 @@ from output_rules import (
     pictures_described,
     scrubbers_described,
 )
+from rerun_rules import same_when_run_again
 
 ALT = "Three curves fall from one to zero, the middle one fastest."
 SCRUBBER = (
@@ -74,7 +78,14 @@ def chapter():
         new_code_cell(
             "train()", metadata={"tags": ["nbval-ignore-output"]}
         ),
-        new_code_cell("assert loss < 1"),
+        new_code_cell(
+            f"{CHECKED}\nassert loss < 1",
+            metadata={
+                "tags": ["checked", "hide-cell"],
+                "cellView": "form",
+                "mystnb": {"code_prompt_show": "✓ Checked"},
+            },
+        ),
         new_code_cell(
             "def answer(): ...",
             metadata={
@@ -98,7 +109,7 @@ def chapter():
     return new_notebook(cells=cells)
 
 
-RULES = CELLS + OUTPUTS + RECIPE
+RULES = [*CELLS, same_when_run_again, *OUTPUTS, *RECIPE]
 BREAKS = []
 
 
@@ -219,7 +230,73 @@ def scrubber_without_caption(notebook):
 
 @breaks(ignored_outputs_asserted)
 def training_without_assert(notebook):
-    cell(notebook, "assert").source = "print(loss)"
+    cell(notebook, CHECKED).source = "print(loss)"
+
+
+@breaks(checks_out_of_sight)
+def assert_where_a_reader_reads(notebook):
+    cell(notebook, "train").source = "for x in y:\n    assert x"
+
+
+@breaks(checks_out_of_sight)
+def mark_without_a_check(notebook):
+    cell(notebook, CHECKED).source = f"{CHECKED}\nprint(loss)"
+
+
+@breaks(checks_out_of_sight)
+def check_without_its_mark(notebook):
+    cell(notebook, CHECKED).metadata["mystnb"] = {}
+
+
+@breaks(checks_out_of_sight)
+def check_open_on_colab(notebook):
+    del cell(notebook, CHECKED).metadata["cellView"]
+
+
+@breaks(numbers_not_sentences)
+def typed_sentence(notebook):
+    source = 'print("the cosine is far better than the line")'
+    cell(notebook, "train").source = source
+
+
+@breaks(numbers_not_sentences)
+def bare_verdict(notebook):
+    text = "same seed, same losses: True\nand more\n"
+    cell(notebook, "train").outputs = [new_output("stream", text=text)]
+
+
+@breaks(same_when_run_again)
+def second_run_differs(notebook):
+    cell(notebook, "train").source = "b = b[1:]"
+
+
+@breaks(same_when_run_again)
+def second_run_counts_on(notebook):
+    cell(notebook, "train").source = "steps += 1"
+
+
+@breaks(same_when_run_again)
+def second_run_of_a_loop_differs(notebook):
+    source = "print(x)\nfor x in range(3):\n    y = x"
+    cell(notebook, "train").source = source
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "losses = []\nlosses = losses + [1]",
+        "for x in y:\n    z = x\n    z = z + 1",
+        "a = [b for b in c]\nb = 1",
+        "total = 0\ntotal += 1",
+        "s = s[-1000:]",
+        "def f(x):\n    return g\ng = 2",
+        "f = lambda x: g\ng = 2",
+    ],
+)
+def test_a_cell_may_bind_its_own_names_again(source):
+    notebook = chapter()
+    cell(notebook, "train").source = source
+    assert same_when_run_again(notebook) == []
 
 
 @breaks(gpu_asked_for)

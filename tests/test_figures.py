@@ -13,26 +13,36 @@ from matplotlib.text import Annotation, Text
 from PIL import Image
 from torch.testing import assert_close
 
-from diffusion_lessons import BasicUNet, NoiseSchedule, TimeUNet, q_sample
+from diffusion_lessons import (
+    BasicUNet,
+    NoiseSchedule,
+    TimeUNet,
+    first,
+    q_sample,
+)
 from diffusion_lessons.figures import (
     COLORS,
     Scrubber,
     draw_time_unet,
     draw_turn,
     draw_unet,
+    plot_arrows,
     plot_balls,
     plot_bars,
     plot_curves,
     plot_histograms,
     plot_maps,
     plot_points,
+    plot_schedules,
     plot_stops,
+    plot_targets,
     plot_walkers,
     scrub_grid,
     scrub_histograms,
     scrub_images,
     scrub_points,
     show_images,
+    show_lines,
     show_source,
     use_style,
 )
@@ -46,6 +56,10 @@ IMAGES = torch.linspace(-3, 3, 5 * 16).view(5, 1, 4, 4)
 X = torch.linspace(0, 1, 20)
 GRID = torch.linspace(-3, 3, 50)
 BELL = torch.exp(-(GRID**2) / 2) / 2.5066
+SCHEDULES = {
+    "one": NoiseSchedule.linear(20),
+    "two": NoiseSchedule.cosine(30),
+}
 CALLS = {
     "images": lambda: show_images(IMAGES, labels=list("abcde")),
     "rows": lambda: show_images({"up": IMAGES, "down": IMAGES[:2]}),
@@ -56,13 +70,18 @@ CALLS = {
     ),
     "points": lambda: plot_points({"a": torch.randn(9, 2)}),
     "stops": lambda: plot_stops({"a": GRID, "b": GRID[:3]}, 9),
+    "schedules": lambda: plot_schedules(SCHEDULES),
     "maps": lambda: plot_maps({"a": torch.rand(4, 4)}, log=True),
     "unet": draw_unet,
     "time unet": draw_time_unet,
     "turn": lambda: draw_turn(NoiseSchedule.cosine(9), [1, 9]),
+    "targets": lambda: plot_targets({"y": (X, (X + 1, X + 2, X + 3))}),
     "band": lambda: plot_curves({"y": [("a", X, X, "xt", (X - 1, X + 1))]}),
     "balls": lambda: plot_balls(
         {"a": (torch.randn(9, 2), "x0", torch.randn(9, 2), "prediction")}
+    ),
+    "arrows": lambda: plot_arrows(
+        {"a": (torch.randn(9, 2), "xt")}, torch.randn(9, 2)
     ),
     "bars": lambda: plot_bars({"a": X[:4]}, expected=X[:4]),
 }
@@ -193,6 +212,22 @@ def test_a_band_reaches_from_low_to_high():
     assert points[:, 1].min() == -1
     assert points[:, 1].max() == 3
     assert band.get_alpha() < 1
+
+
+def test_targets_are_drawn_in_order_and_runs_as_mean_and_range():
+    runs = torch.stack([X + 1, X + 5])
+    plot_targets({"a": (X, (X + 1, X + 2, runs)), "b": (X, (X + 1,) * 3)})
+    left, right = plt.gcf().axes
+    heights = [torch.tensor(line.get_ydata()) for line in left.lines]
+    assert_close(heights, [X + 1, X + 2, X + 3])
+    colors = [line.get_color() for line in left.lines]
+    assert colors == [COLORS[r] for r in ("noise", "x0", "prediction")]
+    (band,) = left.collections
+    points = torch.tensor(band.get_paths()[0].vertices)
+    assert (points[:, 1].min(), points[:, 1].max()) == (1, 6)
+    assert len(right.lines) == 3
+    assert not right.collections
+    assert left.get_yscale() == right.get_yscale() == "log"
 
 
 def test_bars_have_the_heights_and_the_expected_steps():
@@ -416,6 +451,29 @@ def test_points_stand_where_they_are_in_a_square_up_to_the_limit():
         assert ax.get_xlabel() == name
 
 
+def test_arrows_stand_at_their_places_and_share_one_scale():
+    places = torch.tensor([[0.0, 1.0], [-1.0, 0.5], [2.0, 0.0]])
+    short = torch.tensor([[0.0, 1.0], [1.0, 0.0], [-1.0, -1.0]])
+    panels = {"a": (short, "xt"), "b": (4 * short, "guidance")}
+    plot_arrows(panels, places, limit=2, longest=0.5)
+    for ax, (name, (v, role)) in zip(
+        plt.gcf().axes, panels.items(), strict=True
+    ):
+        _, arrows = ax.collections
+        assert_close(torch.as_tensor(arrows.XY), places)
+        ends = [torch.as_tensor(z) for z in (arrows.U, arrows.V)]
+        drawn = torch.stack(ends, 1) / arrows.scale
+        assert_close(
+            drawn, v.double() * 0.5 / (4 * 2**0.5), check_dtype=False
+        )
+        assert (arrows.angles, arrows.scale_units) == ("xy", "xy")
+        assert (
+            to_hex(arrows.get_facecolor()[0], False).upper() == COLORS[role]
+        )
+        assert ax.get_xlim() == ax.get_ylim() == (-2, 2)
+        assert ax.get_xlabel() == name
+
+
 def test_balls_have_the_colour_of_their_centres_and_reach_to_the_third():
     centres = torch.tensor([[0.0, 2.0], [1, 2], [3, 2], [6, 2], [10, 2]])
     points = torch.tensor([[0.5, 2.0], [3.0, -9.0]])
@@ -485,6 +543,28 @@ def test_curves_run_over_t_unless_told_and_only_names_make_a_legend():
     assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
     assert plt.gcf().get_figheight() == 1.5
     assert list(ax.patches) == []
+
+
+def test_schedules_are_compared_by_beta_alpha_bar_and_snr():
+    plot_schedules(SCHEDULES)
+    axes = plt.gcf().axes
+    labels = [ax.get_ylabel() for ax in axes]
+    assert labels == [
+        r"$\log_{10}\beta_t$",
+        r"$\bar\alpha_t$",
+        r"$\log_{10}$ SNR",
+    ]
+    looks = zip(SCHEDULES.items(), "-:", strict=True)
+    for i, ((name, one), dash) in enumerate(looks):
+        tables = one.betas.log10(), one.alphas_cumprod, one.snr().log10()
+        for ax, table in zip(axes, tables, strict=True):
+            line = ax.lines[i]
+            assert line.get_linestyle() == dash
+            assert_close(torch.tensor(line.get_ydata()), table[1:])
+            steps = list(range(1, one.num_steps + 1))
+            assert line.get_xdata().tolist() == steps
+        assert axes[0].lines[i].get_label() == name
+    assert axes[1].get_legend() is None
 
 
 def test_a_band_has_the_colour_of_its_curve():
@@ -1014,6 +1094,28 @@ def test_the_listing_of_a_method_is_dedented():
     assert "*diffusion_lessons/schedule.py*" in listing
     assert "```python\n@checked\ndef respaced(self" in listing
     assert "Keeps the first and the last alphas_cumprod" in listing
+
+
+def test_lines_of_a_module_from_one_place_to_another():
+    listing = show_lines(first, "T = 100", until="class Network").data
+    assert "first.py*\n\n```python\nT = 100" in listing
+    assert "def add_noise(" in listing
+    assert "class Network" not in listing
+    assert listing.endswith("* noise).float()\n```")
+
+
+def test_lines_of_a_module_to_the_end_of_its_file():
+    listing = show_lines(first, "if __name__", until="").data
+    assert listing.endswith('print("\\nfirst.png is written")\n```')
+    assert listing.count("\n") == 11
+
+
+@pytest.mark.parametrize(
+    "places", [("T = 101", ""), ("T = 100", "class Nobody"), ("if", "T =")]
+)
+def test_lines_that_are_not_there_are_named(places):
+    with pytest.raises(ValueError, match="no line starts with '"):
+        show_lines(first, *places)
 
 
 def test_several_listings_follow_each_other():

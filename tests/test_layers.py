@@ -12,7 +12,10 @@ import diffusion_lessons
 PACKAGE = Path(diffusion_lessons.__file__).parent
 ROOMS = {  # a module may import from the floors below its own
     PACKAGE: [
-        {"checks", "files", "frozen", "interrupts", "networks", "progress"},
+        {
+            *{"checks", "files", "frozen", "interrupts", "networks"},
+            *{"progress", "first"},
+        },
         {
             "schedule",
             "unet",

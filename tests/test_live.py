@@ -30,6 +30,8 @@ from diffusion_lessons.figures import (
     draw_chain,
     draw_jump,
     draw_samples,
+    live_chain,
+    live_jump,
     scrub_linked,
 )
 from diffusion_lessons.figures.films import draw_linked
@@ -368,6 +370,35 @@ def test_the_two_schedules_of_a_jump_are_told_apart():
     for ax in pictures:
         seen = torch.tensor(ax.images[0].get_array())
         assert torch.equal(seen, IMAGES[2, 0])
+
+
+@pytest.mark.parametrize(
+    ("live_one", "draw", "first", "more"),
+    [
+        (live_chain, draw_chain, 0, {"schedule": "linear"}),
+        (live_jump, draw_jump, 3, {}),
+    ],
+)
+def test_the_live_pictures_of_the_chain_begin_at_ddpm(
+    live_one, draw, first, more
+):
+    images = torch.rand(10, 1, 2, 2)
+    one = live_one(images, [0, 500], alt="A digit <", caption="It goes.")
+    controls = dict(one.controls)
+    assert controls.pop("moment").options == (("0", 0.0), ("0.5", 0.5))
+    chosen = {name: control.value for name, control in controls.items()}
+    for digit in range(10):  # every one can be chosen
+        controls["digit"].value = digit
+    line = {"T": 1000, "beta_start": 1e-4, "beta_end": 0.02}
+    assert chosen == {**line, "digit": first, "seed": 0, **more}
+    drawn = one.draw(moment=0.5, **chosen)
+    wanted = draw(images, moment=0.5, **chosen)
+    for ax, other in zip(drawn.axes[1:], wanted.axes[1:], strict=True):
+        assert ax.get_title() == other.get_title()
+        seen, told = (a.images[0].get_array() for a in (ax, other))
+        assert (seen == told).all()
+    html = one._repr_html_()
+    assert all(words in html for words in ("step t", "t = 500", "It goes."))
 
 
 def test_plain_samples_stand_above_the_guided_ones():

@@ -52,7 +52,7 @@ def picture(path):
 def test_it_writes_a_picture_and_says_so_in_one_line(run, tmp_path):
     code, words = run("--label", "7", "--out", "sevens.png")
     assert code == 0
-    assert words.out.startswith("sevens.png: 64 digits, ")
+    assert words.out.startswith("sevens.png: 10 digits, ")
     assert words.out.count("\n") == 1
     assert words.err == ""
     assert [p.name for p in tmp_path.iterdir()] == ["sevens.png"]
@@ -66,14 +66,33 @@ def test_the_picture_holds_what_the_sampler_drew(run, net):
     model = Guided(net.model, 3, net.null, 2.0)
     *_, last = ddim_sample(model, x_T, net.schedule, 2, predicts="v")
     drawn = picture("digits.png")
-    assert drawn.shape == (124, 124)
-    for i, (top, left) in enumerate([(4, 4), (4, 64), (64, 4), (64, 64)]):
-        digit = drawn[top : top + 56 : 7, left : left + 56 : 7]
+    assert drawn.shape == (64, 244)
+    for i, left in enumerate([4, 64, 124, 184]):
+        digit = drawn[4:60:7, left : left + 56 : 7]
         expected = (last.x[i, 0] + 1) / 2 * 255
         assert (digit - expected).abs().max() <= 1
         large = digit.repeat_interleave(7, 0).repeat_interleave(7, 1)
-        assert torch.equal(drawn[top : top + 56, left : left + 56], large)
-    assert (drawn[:4] == 255).all()
+        assert torch.equal(drawn[4:60, left : left + 56], large)
+        assert (drawn[:, left - 4 : left] == 255).all()
+    assert (drawn[[*range(4), *range(60, 64)]] == 255).all()
+    assert (drawn[:, 240:] == 255).all()
+
+
+def test_a_single_digit_has_its_frame_too(tmp_path):
+    command.write_png(tmp_path / "a.png", -torch.ones(1, 1, 56, 56), 10)
+    drawn = picture(tmp_path / "a.png")
+    assert drawn.shape == (64, 64)
+    assert (drawn[4:60, 4:60] == 0).all()
+    assert drawn.float().sum() == 255 * (64 * 64 - 56 * 56)
+
+
+def test_a_row_that_is_not_full_is_white_to_its_end(tmp_path):
+    images = -torch.ones(12, 1, 56, 56)
+    command.write_png(tmp_path / "a.png", images, 10)
+    drawn = picture(tmp_path / "a.png")
+    assert drawn.shape == (124, 604)
+    assert (drawn[64:120, 4:120] == 0).sum() == 2 * 56 * 56
+    assert (drawn[60:, 124:] == 255).all()
 
 
 def test_without_a_label_each_column_is_a_class(run, monkeypatch):
@@ -89,9 +108,9 @@ def test_without_a_label_each_column_is_a_class(run, monkeypatch):
     assert picture("digits.png").shape == (124, 604)
 
 
-def test_there_are_64_of_one_digit_or_ten_of_each(run):
-    assert "64 digits" in run("--label", "0")[1].out
-    assert picture("digits.png").shape == (484, 484)
+def test_there_are_ten_of_one_digit_or_ten_of_each(run):
+    assert "10 digits" in run("--label", "0")[1].out
+    assert picture("digits.png").shape == (64, 604)
     assert "100 digits" in run()[1].out
     assert picture("digits.png").shape == (604, 604)
 
@@ -114,6 +133,14 @@ def test_every_option_changes_the_digits(run, option):
         drawn.append(picture("digits.png"))
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.equal(drawn[0], drawn[2])
+
+
+def test_a_terminal_sees_a_bar(run, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    code, words = run("--count", "1", "--label", "0")
+    assert code == 0
+    assert "sampling: 100%" in words.err
+    assert words.out.count("\n") == 1
 
 
 def test_random_steps_repeat_for_a_seed(run):
@@ -221,7 +248,7 @@ def test_the_networks_that_come_with_the_module_draw(
     options = ["--pretrained", name, "--count", "4", "--steps", "2"]
     assert command.main(["sample", *options, "--label", "7"]) == 0
     assert capsys.readouterr().out.startswith("digits.png: 4 digits, ")
-    assert picture("digits.png").shape == (124, 124)
+    assert picture("digits.png").shape == (64, 244)
 
 
 def test_python_m_runs_it_and_without_a_command_names_the_one_there_is():

@@ -109,7 +109,28 @@ def test_the_score_is_the_slope_of_the_log_density(schedule, mixture):
         assert_close(mixture.score(x, t, schedule), slope)
 
 
+def test_every_bell_of_the_noisy_mixture_shrinks_and_widens(schedule):
+    for t in [0, *SOME_T]:
+        alpha_bar = schedule.alphas_cumprod[t]
+        means, variances = PLANE.noisy_bells(PLANE.sample(4), t, schedule)
+        assert_close(means[0], alpha_bar.sqrt() * PLANE.means)
+        wanted = alpha_bar * PLANE.variances + 1 - alpha_bar
+        assert_close(variances[0], wanted)
+
+
 # The mixture: what is known of x_0 once x_t is seen
+
+
+def test_responsibilities_are_the_shares_of_the_bells_in_the_density(
+    schedule,
+):
+    for t in [0, *SOME_T]:
+        x = LINE.sample(20)
+        means, variances = LINE.noisy_bells(x, t, schedule)
+        bells = Normal(means[..., 0], variances.sqrt())
+        parts = LINE.weights * bells.log_prob(x).exp()
+        shares = parts / LINE.density(x, t, schedule)[:, None]
+        assert_close(LINE.responsibilities(x, t, schedule), shares)
 
 
 def test_the_posterior_mean_is_the_integral_it_stands_for(schedule):
@@ -235,8 +256,9 @@ def test_a_broken_mixture_is_refused(options, words):
 
 @pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 2, 1)])
 def test_points_of_another_dimension_are_refused(schedule, shape):
-    with pytest.raises(ValueError, match=r"shape \(B, 2\); got \(4"):
-        PLANE.score(torch.zeros(shape), 1, schedule)
+    for answer in (PLANE.score, PLANE.noisy_bells):
+        with pytest.raises(ValueError, match=r"shape \(B, 2\); got \(4"):
+            answer(torch.zeros(shape), 1, schedule)
 
 
 def test_all_that_it_is_made_of_has_double_precision():
@@ -299,7 +321,15 @@ def test_a_mixture_keeps_its_means_when_the_caller_changes_its_own():
 
 @pytest.mark.parametrize(
     "answer",
-    ["log_density", "density", "score", "posterior", "posterior_mean"],
+    [
+        "log_density",
+        "density",
+        "responsibilities",
+        "score",
+        "posterior",
+        "posterior_mean",
+        "noisy_bells",
+    ],
 )
 @pytest.mark.parametrize("t", ["7", 0.5, None, [1, 2]])
 def test_every_answer_wants_a_step(answer, t):

@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 NAMED = ["_config.yml", "pyproject.toml", "README.md", "CITATION.cff"]
 
+PAGES = "https://somebody.github.io/else"
+
 
 @pytest.fixture
 def copy(tmp_path):
@@ -46,6 +48,25 @@ def test_a_new_address_reaches_every_place_and_can_be_taken_back(copy):
     assert main(["--check"], copy) == 0
     assert main([old], copy) == 0
     assert contents(copy) == before
+
+
+def test_the_address_of_the_published_pages_goes_with_it(copy):
+    assert main(["https://github.com/You/your-fork"], copy) == 0
+    for name in ("README.md", "pyproject.toml", "_config.yml"):
+        text = (copy / name).read_text(encoding="utf-8")
+        pages = re.findall(r"https://[\w-]+\.github\.io/[\w-]+", text)
+        assert set(pages) == {"https://you.github.io/your-fork"}
+
+
+def test_a_readme_that_leads_to_another_book_is_found(copy):
+    path = copy / "README.md"
+    text = path.read_text(encoding="utf-8")
+    stale = re.sub(r"https://[\w-]+\.github\.io/[\w-]+", PAGES, text)
+    assert stale != text
+    path.write_text(stale, encoding="utf-8")
+    assert main(["--check"], copy) == 1
+    assert main([current_address(copy)], copy) == 0
+    assert path.read_text(encoding="utf-8") == text
 
 
 def test_a_notebook_with_an_old_address_is_found(copy):

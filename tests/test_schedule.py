@@ -217,6 +217,20 @@ def test_at_reads_each_image_at_its_own_t(schedule):
     assert torch.equal(beta.flatten(), schedule.betas[t])
 
 
+def test_beta_at_t_multiplies_a_batch(schedule):
+    t = torch.tensor([1, 2, 30, 60])
+    beta = schedule.beta_at(t, IMAGES.double())
+    assert beta.shape == (4, 1, 1, 1)
+    assert torch.equal(beta.flatten(), schedule.betas[t])
+    assert schedule.beta_at(60, IMAGES) == schedule.betas[60].float()
+
+
+def test_no_beta_leads_to_t_0(schedule):
+    for t in (0, torch.tensor([0, 1, 2, 3])):
+        with pytest.raises(ValueError, match=r"in 1\.\.60; got"):
+            schedule.beta_at(t, IMAGES)
+
+
 @pytest.mark.parametrize(
     "t",
     [7, torch.tensor(7), torch.full((4,), 7), torch.tensor([7] * 4).int()],

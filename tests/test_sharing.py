@@ -10,7 +10,7 @@ import yaml
 from docutils.core import publish_doctree
 from PIL import Image
 from sharing import (
-    CHAIN_ALT,
+    DIGITS_ALT,
     FIGURES,
     LONGEST,
     MARGIN,
@@ -82,7 +82,7 @@ def test_every_chapter_has_a_figure_of_its_own():
     assert sorted(FIGURES) == CHAPTERS
     told = {figure(stem)[1] for stem in CHAPTERS}
     assert len(told) == len(CHAPTERS)
-    assert figure("glossary")[1] == CHAIN_ALT
+    assert figure("glossary")[1] == DIGITS_ALT
 
 
 def test_a_figure_that_is_gone_is_named(monkeypatch):

@@ -1,5 +1,7 @@
 """A training run repeats bit for bit, and learns."""
 
+import inspect
+
 import pytest
 import torch
 from runs import SCHEDULE, Labelled, finish, labelled_run, tiny_run, weights
@@ -17,6 +19,7 @@ from diffusion_lessons import (
     train,
 )
 from diffusion_lessons.loss import draw_t_and_noise
+from diffusion_lessons.training import labelled, take_step
 
 DEVICES = ["cpu", "cuda"] if torch.cuda.is_available() else ["cpu"]
 
@@ -166,6 +169,17 @@ def test_the_network_is_told_the_labels_of_its_images():
 def test_without_labels_the_network_is_told_x_and_t_only():
     """tiny_run's network takes no third argument."""
     assert len(list(tiny_run(3))) == 3
+
+
+def test_without_labels_the_loss_is_asked_as_it_is():
+    assert labelled(diffusion_loss, None, None) is diffusion_loss
+
+
+def test_the_step_that_the_book_lists_is_plain():
+    """Labels come in chapter 9: the listing of chapter 4 has none."""
+    listing = inspect.getsource(take_step)
+    assert "label" not in listing
+    assert "null" not in listing
 
 
 def test_a_share_of_the_labels_is_dropped():

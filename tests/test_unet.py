@@ -1,5 +1,7 @@
 """BasicUNet: the course's network, its limits, what it can see."""
 
+import inspect
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -65,6 +67,11 @@ def test_the_courses_state_dict_loads_and_gives_the_same_output():
     ours.load_state_dict(course.state_dict(), strict=True)
     x = torch.randn(2, 1, 28, 28)
     assert torch.equal(ours(x), course(x))
+
+
+def test_its_constructor_hides_no_layer_behind_a_helper():
+    listing = inspect.getsource(BasicUNet.__init__)
+    assert listing.count("nn.Conv2d(") == 6
 
 
 def test_frozen_parameters_are_not_counted():

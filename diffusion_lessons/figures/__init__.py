@@ -8,16 +8,25 @@ from .films import (
     scrub_linked,
     scrub_points,
 )
-from .live import draw_chain, draw_jump, draw_samples
-from .page import show_source
+from .live import (
+    draw_chain,
+    draw_jump,
+    draw_samples,
+    live_chain,
+    live_jump,
+)
+from .page import show_lines, show_source
 from .plots import (
+    plot_arrows,
     plot_balls,
     plot_bars,
     plot_curves,
     plot_histograms,
     plot_maps,
     plot_points,
+    plot_schedules,
     plot_stops,
+    plot_targets,
     plot_walkers,
     show_images,
 )
@@ -34,13 +43,18 @@ __all__ = [
     "draw_time_unet",
     "draw_turn",
     "draw_unet",
+    "live_chain",
+    "live_jump",
+    "plot_arrows",
     "plot_balls",
     "plot_bars",
     "plot_curves",
     "plot_histograms",
     "plot_maps",
     "plot_points",
+    "plot_schedules",
     "plot_stops",
+    "plot_targets",
     "plot_walkers",
     "scrub_grid",
     "scrub_histograms",
@@ -48,6 +62,7 @@ __all__ = [
     "scrub_linked",
     "scrub_points",
     "show_images",
+    "show_lines",
     "show_source",
     "use_style",
 ]

@@ -73,8 +73,7 @@ def draw_time_unet() -> None:
     ax.plot((2.3, 5.7), (1.1, 1.1), **told)
     for _, _, x, y in TIME_BOXES[2:6]:
         _line(ax, (x, 1.1), (x, y + 0.4), **told)
-    source = "waves of t, two layers (and the class)"
-    _framed(ax, source, "guidance", 4.0, 1.4)
+    _framed(ax, "waves of t, two layers", "guidance", 4.0, 1.4)
     ax.text(2.2, 0.75, "scale and shift", ha="right", **MIDDLE)
     ax.set(xlim=(-0.5, 7.4), ylim=(-1.65, 1.65))
     ax.axis("off")

@@ -1,5 +1,8 @@
 """What a Live draws: one picture from one choice of settings."""
 
+from collections.abc import Sequence
+from functools import partial
+
 import torch
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -11,8 +14,42 @@ from ..sampling import ddim_sample
 from ..schedule import NoiseSchedule, linear_betas
 from .films import draw_linked
 from .plots import draw_rows
+from .widgets import Live
 
 COLUMNS = 8  # of samples
+LINE = {"beta_start": 1e-4, "beta_end": 0.02}  # as in DDPM
+
+
+def live_chain(images: Tensor, stops: Sequence[int], **words) -> Live:
+    """draw_chain, with a control for everything that goes into it.
+
+    images: (10, 1, H, W), one of each digit
+    stops: where the slider stops, counted in steps of T = 1000
+    words: alt, caption and what else a Scrubber takes
+    """
+    settings = {
+        "moment": [t / 1000 for t in stops],
+        "schedule": ["linear", "cosine"],
+        "T": [1000, 200, 50],
+        **LINE,
+        "digit": range(10),
+        "seed": 0,
+    }
+    draw, labels = partial(draw_chain, images), [f"t = {t}" for t in stops]
+    return Live(draw, settings, labels, **{"name": "step t"} | words)
+
+
+def live_jump(images: Tensor, stops: Sequence[int], **words) -> Live:
+    """draw_jump with its controls, as live_chain; it begins with a 3."""
+    settings = {
+        "moment": [t / 1000 for t in stops],
+        "T": [1000, 200, 50],
+        **LINE,
+        "digit": [3, *range(3), *range(4, 10)],
+        "seed": 0,
+    }
+    draw, labels = partial(draw_jump, images), [f"t = {t}" for t in stops]
+    return Live(draw, settings, labels, **{"name": "step t"} | words)
 
 
 def draw_chain(

@@ -10,12 +10,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
+from ..schedule import NoiseSchedule
 from .style import COLORS, SMALL, TIME, WIDTH, line_style
 
 # (label, x, y, role): a role of style.COLORS, optionally with its own dash
 # behind a space, as "xt" or "xt :"; a fifth entry (low, high) draws a band
 Curve = tuple[str, Tensor, Tensor, str] | tuple
 MOST_TICKS = 10  # that a logarithmic axis names
+TARGETS = {r"$\varepsilon$": "noise", "$x_0$": "x0 --", "$v$": "prediction"}
 
 
 def show_images(
@@ -118,6 +120,31 @@ def plot_curves(
             ax.legend()
 
 
+def plot_targets(
+    panels: dict[str, tuple[Tensor, Sequence[Tensor]]],
+) -> None:
+    """A curve for each target: asked for eps, asked for x_0, asked for v.
+
+    panels: {label of the logarithmic y-axis: (x, three curves)}, a curve
+    (N,), or (R, N) for R runs: their mean, and a band over their range
+    """
+    curves = {
+        label: [
+            (f"asked for {name}", x, *_mean_and_band(y, role))
+            for (name, role), y in zip(TARGETS.items(), three, strict=True)
+        ]
+        for label, (x, three) in panels.items()
+    }
+    plot_curves(curves, yscale="log")
+
+
+def _mean_and_band(runs: Tensor, role: str) -> tuple:
+    """The rest of a Curve for one run (N,) or several (R, N)."""
+    if runs.ndim == 1:
+        return runs, role
+    return runs.mean(0), role, (runs.amin(0), runs.amax(0))
+
+
 def draw_curve(
     ax: Axes,
     label: str,
@@ -138,6 +165,23 @@ def draw_curve(
         ax.fill_between(
             as_array(x), low, high, color=color, alpha=0.2, lw=0
         )
+
+
+def plot_schedules(schedules: dict[str, NoiseSchedule]) -> None:
+    """The betas, alpha-bar and the SNR of two schedules, side by side.
+
+    schedules: {name: schedule}, the first solid, the second dotted. The
+    betas and the SNR are shown as powers of ten.
+    """
+    panels = {r"$\log_{10}\beta_t$": [], r"$\bar\alpha_t$": []}
+    panels |= {r"$\log_{10}$ SNR": []}
+    betas, alpha_bars, snrs = panels.values()
+    for (name, one), dash in zip(schedules.items(), "-:", strict=True):
+        t = torch.arange(1, one.num_steps + 1)
+        betas.append((name, t, one.betas[1:].log10(), f"noise {dash}"))
+        alpha_bars.append(("", t, one.alphas_cumprod[1:], f"x0 {dash}"))
+        snrs.append(("", t, one.snr()[1:].log10(), f"xt {dash}"))
+    plot_curves(panels)
 
 
 def plot_bars(
@@ -284,6 +328,35 @@ def draw_points(
         xticks=[],
         yticks=[],
     )
+
+
+def plot_arrows(
+    panels: dict[str, tuple[Tensor, str]],
+    places: Tensor,
+    limit: float = 3.5,
+    longest: float = 0.9,
+) -> None:
+    """Arrows at the same places in each panel, all on one scale.
+
+    panels: {title: (arrows (N, 2), role)}    places: (N, 2)
+    longest: how long the longest arrow of all is drawn, in units of x
+    """
+    _, axes = plt.subplots(
+        1, len(panels), figsize=(WIDTH, WIDTH / len(panels)), squeeze=False
+    )
+    most = max(v.norm(dim=1).max().item() for v, _ in panels.values())
+    style = {"angles": "xy", "scale_units": "xy", "scale": most / longest}
+    for ax, (name, (v, role)) in zip(axes[0], panels.items(), strict=True):
+        draw_points(ax, places, limit, "noise", size=2)
+        color = line_style(role)["color"]
+        ax.quiver(
+            *as_array(places).T,
+            *as_array(v).T,
+            color=color,
+            width=0.008,
+            **style,
+        )
+        ax.set_xlabel(name)
 
 
 def plot_balls(

@@ -3,27 +3,42 @@
 usage: python tools/book/readme_picture.py
 """
 
+import io
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
+from PIL import Image
 
-from diffusion_lessons import NoiseSchedule, load_images, q_chain
+from diffusion_lessons import Guided, ddim_sample, load_pretrained
 from diffusion_lessons.figures import show_images, use_style
 
-PICTURE = Path(__file__).resolve().parents[2] / "book/_static/chain.png"
+PICTURE = Path(__file__).resolve().parents[2] / "book/_static/digits.png"
+MOMENTS = [600, 300, 100, 0]
+GREYS = 16  # enough for the eye, and a third of the bytes
 
 
 def main() -> None:
-    """Three digits, from clean to noise, in ten moments."""
+    """Ten digits of 28 x 28 pixels, from noise to the end, in five rows."""
     use_style()
-    digits, labels = load_images("digits")
+    net, digits = load_pretrained("mnist"), torch.arange(10)
     generator = torch.Generator().manual_seed(0)
-    chain = q_chain(digits[3:6], NoiseSchedule.linear(1000), generator)
-    moments = [0, 40, 80, 120, 180, 250, 350, 500, 700, 1000]
-    rows = {f"a {labels[3 + i]}": chain[moments, i] for i in range(3)}
-    show_images(rows, [f"t = {t}" for t in moments])
-    plt.savefig(PICTURE, dpi=200)
+    x_T = torch.randn(10, *net.shape, generator=generator)
+    rows = {"t = 1000": x_T}
+    for t, x, _ in ddim_sample(
+        Guided(net.model, digits, net.null, scale=2.0),
+        x_T,
+        net.schedule,
+        50,
+        predicts=net.predicts,
+    ):
+        if t in MOMENTS:
+            rows[f"t = {t}"] = x
+    show_images(rows)
+    drawn = io.BytesIO()
+    plt.savefig(drawn, dpi=200)
+    grey = Image.open(drawn).convert("L").quantize(GREYS)
+    grey.save(PICTURE, optimize=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ KERNEL = {
     "language_info": {"name": "python", "pygments_lexer": "ipython3"},
 }
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+LINE_AGAIN = re.compile(r"[^\n]*\r(?!\n)")  # what a terminal wrote over
 ADDRESS = re.compile(r"0x[0-9a-f]{8,}")
 TERMINAL_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
@@ -94,6 +95,8 @@ def clean_output(output: NotebookNode, tags: list[str]) -> bool:
     """Make one output repeatable; False where it must not be kept."""
     if output.get("name") == "stderr":
         raise ValueError(f"writes to stderr: {output.text}")
+    if "text" in output:
+        output["text"] = LINE_AGAIN.sub("", output["text"])
     data = output.get("data", {})
     if data.pop(WIDGET_VIEW, None) and set(data) <= {"text/plain"}:
         if "nbval-ignore-output" in tags:

@@ -22,6 +22,7 @@ from sphinx.application import Sphinx
 
 BOOK = Path(__file__).resolve().parents[2] / "book"
 FIGURES = {  # the one that shows what the chapter is about
+    "00_first": "fig-first-longer",
     "01_forward_chain": "fig-chain-digit",
     "02_forward_jump": "fig-one-noise",
     "03_unet_basic": "fig-unet",
@@ -34,10 +35,10 @@ FIGURES = {  # the one that shows what the chapter is about
     "10_evaluation": "fig-line-up",
     "11_diffusers": "fig-two-loops",
 }
-CHAIN = BOOK / "_static" / "chain.png"  # for all other pages
-CHAIN_ALT = (
-    "Three handwritten digits in ten moments of the noising chain, from "
-    "clean on the left to pure noise on the right."
+DIGITS = BOOK / "_static" / "digits.png"  # for all other pages
+DIGITS_ALT = (
+    "Ten handwritten digits in five moments of sampling, from pure noise "
+    "at the top to clean digits at the bottom."
 )
 CARDS = "_static/cards"
 SIZE, MARGIN = (1200, 630), 60
@@ -62,7 +63,7 @@ def description(doctree: nodes.document) -> str:
 def figure(stem: str) -> tuple[Image.Image, str]:
     """The picture of a page and what it shows."""
     if stem not in FIGURES:
-        return Image.open(CHAIN).convert("RGB"), CHAIN_ALT
+        return Image.open(DIGITS).convert("RGB"), DIGITS_ALT
     notebook = nbformat.read(BOOK / f"{stem}.ipynb", as_version=4)
     for cell in notebook.cells:
         told = cell.metadata.get("mystnb", {})

@@ -38,7 +38,7 @@ OWN_SOURCE = re.compile(
     rf"https://github\.com/){OWNER}/{REPO}"
 )
 OWN_PAGES = re.compile(
-    r"((?:baseurl|ogp_site_url): |Homepage = \")"
+    r"((?:baseurl|ogp_site_url): |Homepage = \"|\[Read the book\]\()"
     rf"https://{OWNER}\.github\.io/{REPO}"
 )
 

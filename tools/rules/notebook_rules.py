@@ -5,6 +5,7 @@ empty list is a pass. `tests/test_book.py` asks every chapter, and
 `tests/test_book_rules.py` breaks each rule once to see it complain.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 
@@ -17,6 +18,9 @@ import importlib.util
 if importlib.util.find_spec("diffusion_lessons") is None:
     %pip install -q --no-deps "git+{address}@main"\
 """
+CHECKED = "# @title ✓ Checked"
+VERDICT = re.compile(r"\b(?:True|False)$", re.MULTILINE)
+LONGEST_TYPED = 4  # words: the name of what is printed, no statement
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|root|tmp|home|Users)/")
 
 
@@ -79,14 +83,62 @@ def executed_in_order(notebook: NotebookNode) -> list[str]:
 
 
 def ignored_outputs_asserted(notebook: NotebookNode) -> list[str]:
-    """What nbval does not compare is held by an assert right after it."""
+    """What nbval does not compare is held by an assert, there or next."""
     cells = code_cells(notebook)
     return [
         f"{named(cell)} is not compared, and no assert follows it"
         for cell, following in zip(cells, [*cells[1:], None], strict=True)
         if "nbval-ignore-output" in tags(cell)
-        and "assert" not in getattr(following, "source", "")
+        and "assert" not in cell.source + getattr(following, "source", "")
     ]
+
+
+def parsed(cell: NotebookNode) -> ast.Module:
+    """Return a cell's code as a tree, without the lines for IPython."""
+    magic = re.compile(r"^(\s*)%.*$", re.MULTILINE)
+    return ast.parse(magic.sub(r"\1pass", cell.source))
+
+
+def checks_out_of_sight(notebook: NotebookNode) -> list[str]:
+    """What only asserts is folded under a small mark, and looks like it."""
+    complaints = []
+    for cell in code_cells(notebook):
+        asserts = any(
+            isinstance(node, ast.Assert) for node in ast.walk(parsed(cell))
+        )
+        folded = {"hide-cell", "remove-cell"} & set(tags(cell))
+        if asserts and not folded:
+            complaints.append(f"{named(cell)} asserts where a reader reads")
+        mystnb = cell.metadata.get("mystnb", {})
+        form = [
+            cell.source.startswith(CHECKED + "\n"),
+            mystnb.get("code_prompt_show") == CHECKED.split(" ", 2)[2],
+            cell.metadata.get("cellView") == "form",
+        ]
+        if "checked" in tags(cell) and not (asserts and all(form)):
+            complaints.append(f"{named(cell)} is marked and checks nothing")
+    return complaints
+
+
+def numbers_not_sentences(notebook: NotebookNode) -> list[str]:
+    """Code prints what it computed: no typed sentence, no bare verdict."""
+    complaints = []
+    for cell in code_cells(notebook):
+        for node in ast.walk(parsed(cell)):
+            if not (isinstance(node, ast.Call) and len(node.args) == 1):
+                continue
+            typed = getattr(node.args[0], "value", None)
+            if (
+                ast.unparse(node.func) == "print"
+                and isinstance(typed, str)
+                and len(re.findall(r"[A-Za-z]{2,}", typed)) > LONGEST_TYPED
+                and "   " not in typed  # the heads of a table
+            ):
+                complaints.append(f"{named(cell)} prints a typed sentence")
+        for output in cell.outputs:
+            if VERDICT.search(output.get("text", "")):
+                complaints.append(f"{named(cell)} prints a bare verdict")
+    return complaints
 
 
 def gpu_asked_for(notebook: NotebookNode) -> list[str]:
@@ -120,6 +172,8 @@ CELLS = [
     short_lines,
     executed_in_order,
     ignored_outputs_asserted,
+    checks_out_of_sight,
+    numbers_not_sentences,
     gpu_asked_for,
     nothing_private,
 ]

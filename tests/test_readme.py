@@ -1,0 +1,71 @@
+"""What the first page promises works as it stands there."""
+
+import re
+import shlex
+from pathlib import Path
+
+import nbformat
+import pytest
+from PIL import Image
+
+from diffusion_lessons import __main__ as command
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+SHELL = [
+    line.split("#")[0].strip()
+    for language, block in BLOCKS
+    if not language
+    for line in block.splitlines()
+]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder to work in, as a reader's."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_ten_sevens_are_ten_in_a_row(folder, capsys):
+    start = "python -m diffusion_lessons sample"
+    (line,) = [line for line in SHELL if line.startswith(start)]
+    assert command.main(shlex.split(line)[3:]) == 0
+    assert capsys.readouterr().out.startswith("sevens.png: 10 digits, ")
+    with Image.open(folder / "sevens.png") as image:
+        assert image.size == (604, 64)
+
+
+def test_the_same_in_python_ends_in_a_picture(folder, capsys):
+    (code,) = [block for language, block in BLOCKS if language == "python"]
+    exec(code, {})
+    assert capsys.readouterr().out.count("\n") == 50
+    with Image.open(folder / "ten_sevens.png") as image:
+        assert image.size == (302, 32)
+
+
+def test_every_target_that_it_names_is_one():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = {line.split()[1] for line in SHELL if line.startswith("make ")}
+    named |= set(re.findall(r"`make ([a-z-]+)`", README))
+    assert {"book", "test", "lab", "serve"} <= named <= targets
+
+
+def test_every_link_within_the_repository_leads_somewhere():
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    inside = [link for link in links if not link.startswith("https://")]
+    assert "book/_static/digits.png" in inside
+    assert [link for link in inside if not (ROOT / link).exists()] == []
+
+
+def test_every_chapter_is_listed_under_its_title():
+    for path in sorted(ROOT.glob("book/[0-9][0-9]_*.ipynb")):
+        title = nbformat.read(path, 4).cells[0].source.splitlines()[0]
+        number, row = int(path.stem[:2]), f"](book/{path.name})"
+        assert f"| {number} | [{title.removeprefix('# ')}{row} |" in README
+
+
+def test_the_picture_is_light():
+    assert (ROOT / "book/_static/digits.png").stat().st_size < 60_000
