@@ -117,23 +117,21 @@ class TimeUNet(nn.Module):
         self.num_classes, self.patch = num_classes, patch
         self._build(in_channels * patch**2, base_channels)
 
-    def _build(self, pixels: int, fine: int) -> None:
+    def _build(self, pixels: int, few: int) -> None:
         """The layers, in the order of their use."""
-        coarse, width = 2 * fine, 4 * fine
+        many, width = 2 * few, 4 * few
         self.time = nn.Sequential(
             nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
         )
         self._add_classes(width)
-        self.stem = _conv(pixels, fine)
-        self.down = ResBlock(fine, width)
-        self.shrink = _conv(fine, coarse, stride=2)
-        self.middle = nn.ModuleList(
-            ResBlock(coarse, width) for _ in range(2)
-        )
-        self.grow = _conv(coarse, fine)
-        self.up = ResBlock(fine, width)
-        self.norm = nn.GroupNorm(GROUPS, fine)
-        self.out = _zero(_conv(fine, pixels))
+        self.stem = _conv(pixels, few)
+        self.down = ResBlock(few, width)
+        self.shrink = _conv(few, many, stride=2)
+        self.middle = nn.ModuleList(ResBlock(many, width) for _ in range(2))
+        self.grow = _conv(many, few)
+        self.up = ResBlock(few, width)
+        self.norm = nn.GroupNorm(GROUPS, few)
+        self.out = _zero(_conv(few, pixels))
 
     def _add_classes(self, width: int) -> None:
         """A row for each class, and one for "no class"."""

@@ -40,8 +40,8 @@ def nearest_ratio(x: Samples, train: Samples, held_out: Samples) -> Tensor:
     """How much nearer a sample is to what was trained on, (N,).
 
     Distance to the nearest training image over that to the nearest of as
-    many held-out ones. New images are nearer to either as often, so half
-    of the ratios are below 1; a copy of a training image has ratio 0.
+    many held-out ones. A new image is as often nearer to the one set as
+    to the other, so half of the ratios are below 1; a copy has ratio 0.
 
     x: (N, …)    train, held_out: (M, …), equally many
     """

@@ -53,8 +53,8 @@ def t_of(timestep: Times) -> Tensor | int:
 def schedule_of(scheduler: Any) -> NoiseSchedule:
     """The noise schedule behind one of their schedulers, in float64.
 
-    It is made from their betas alone, so it holds for every schedule that
-    they have, and forgets what they lost by multiplying in float32.
+    It is made from their betas alone, so it holds for every scheduler that
+    has betas, and forgets what was lost by multiplying in float32.
     """
     _check_has(scheduler, "betas")
     return NoiseSchedule(scheduler.betas)

@@ -31,8 +31,8 @@ def frechet_distance(features_x: Rows, features_y: Rows) -> Tensor:
 
     R_x C_y R_x has the eigenvalues of C_x C_y, so its root has the trace
     of the paper's (C_x C_y)^(1/2): the sum of the singular values of
-    R_x R_y. A finite set makes FD too large, by about 1/n: compare at
-    equal n, with ``frechet_floor`` beside it.
+    R_x R_y. A finite set makes FD too large, by an amount that falls about
+    like 1/n: compare at equal n, with ``frechet_floor`` beside it.
 
     features_x: (N, D)    features_y: (M, D)    returns a float64 scalar
     """

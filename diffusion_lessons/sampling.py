@@ -79,7 +79,7 @@ def ancestral_step(
     schedule: NoiseSchedule,
     variance: Variance = "posterior",
 ) -> Tensor:
-    """One draw of p(x_{t-1} | x_t), eq. 6-7 and algorithm 2 of DDPM.
+    """The sampler's x_{t-1} from x_t, eq. 6-7 and algorithm 2 of DDPM.
 
     x_{t-1} = mean + sqrt(variance) noise, the mean of q(x_{t-1} | x_t, x_0)
     with the guess in the place of x_0; at t = 1 no noise is added.

@@ -9,6 +9,7 @@ from chapter_rules import (
     enough_figures,
     exercises_solved,
     length_of_chapter,
+    little_plumbing,
     short_texts,
     words_between_code,
 )
@@ -353,6 +354,25 @@ def wall_of_text(notebook):
 @breaks(words_between_code)
 def code_after_code(notebook):
     notebook.cells = code_cells(notebook)
+
+
+@breaks(little_plumbing)
+def too_much_plumbing(notebook):
+    cell(notebook, "import").source = "\n".join(["import torch"] * 41)
+
+
+def test_words_and_comments_are_no_plumbing():
+    notebook = chapter()
+    line = 'scrub(\n    alt="a curve "\n    "falls",\n)  # it\n# does\n'
+    cell(notebook, "import").source = line * 18
+    assert little_plumbing(notebook) == []
+
+
+def test_much_code_may_have_more_plumbing():
+    notebook = chapter()
+    cell(notebook, "import").source = "\n".join(["import torch"] * 41)
+    cell(notebook, "train").source = "\n".join(["train()"] * 170)
+    assert little_plumbing(notebook) == []
 
 
 def test_the_smallest_chapter_keeps_every_rule():

@@ -32,8 +32,12 @@ from diffusion_lessons.figures import (
     plot_curves,
     plot_histograms,
     plot_maps,
+    plot_paths,
     plot_points,
+    plot_rivals,
+    plot_runs,
     plot_schedules,
+    plot_shares_below,
     plot_stops,
     plot_targets,
     plot_walkers,
@@ -65,6 +69,7 @@ CALLS = {
     "rows": lambda: show_images({"up": IMAGES, "down": IMAGES[:2]}),
     "curves": lambda: plot_curves({"y": [("a", X, X, "xt")]}),
     "walkers": lambda: plot_walkers(torch.randn(20, 30), X, X),
+    "paths": lambda: plot_paths({"a": torch.randn(20, 3)}, start=0.5),
     "histograms": lambda: plot_histograms(
         {"a": torch.randn(99), "b": torch.randn(99)}, GRID, [BELL, BELL]
     ),
@@ -76,6 +81,7 @@ CALLS = {
     "time unet": draw_time_unet,
     "turn": lambda: draw_turn(NoiseSchedule.cosine(9), [1, 9]),
     "targets": lambda: plot_targets({"y": (X, (X + 1, X + 2, X + 3))}),
+    "rivals": lambda: plot_rivals({"y": (X, {"a": X, "b": X + 1})}),
     "band": lambda: plot_curves({"y": [("a", X, X, "xt", (X - 1, X + 1))]}),
     "balls": lambda: plot_balls(
         {"a": (torch.randn(9, 2), "x0", torch.randn(9, 2), "prediction")}
@@ -83,6 +89,8 @@ CALLS = {
     "arrows": lambda: plot_arrows(
         {"a": (torch.randn(9, 2), "xt")}, torch.randn(9, 2)
     ),
+    "runs": lambda: plot_runs({"y": (torch.randn(3, 20), X[1])}, X),
+    "shares below": lambda: plot_shares_below({"a": X}, "ratio"),
     "bars": lambda: plot_bars({"a": X[:4]}, expected=X[:4]),
 }
 
@@ -212,6 +220,35 @@ def test_a_band_reaches_from_low_to_high():
     assert points[:, 1].min() == -1
     assert points[:, 1].max() == 3
     assert band.get_alpha() < 1
+
+
+def test_the_last_of_the_rivals_stands_out_and_axes_are_passed_on():
+    three = {"a": X, "b": X + 1, "c": X.tolist()}
+    panels = {"loss": (X, three), "ratio": (X, {"": X + 2})}
+    plot_rivals(panels, xlabel="s", yscale=["log", "linear"])
+    left, right = plt.gcf().axes
+    seen = [(line.get_color(), line.get_linestyle()) for line in left.lines]
+    gray, middle, last = seen
+    assert gray == (COLORS["noise"], "-.")
+    assert middle == (COLORS["xt"], ":")
+    assert last == (COLORS["prediction"], "-")
+    assert [line.get_label() for line in left.lines] == [*three]
+    assert_close(torch.tensor(left.lines[1].get_ydata()), X + 1)
+    assert right.lines[0].get_color() == COLORS["prediction"]
+    assert right.get_legend() is None
+    assert (left.get_xlabel(), left.get_ylabel()) == ("s", "loss")
+    assert (left.get_yscale(), right.get_yscale()) == ("log", "linear")
+
+
+def test_rivals_of_two_are_one_in_gray_and_the_one_in_question():
+    plot_rivals({"y": (X, {"a": X, "b": X + 1})})
+    colors = [line.get_color() for line in plt.gca().lines]
+    assert colors == [COLORS["noise"], COLORS["prediction"]]
+
+
+def test_there_are_no_more_rivals_than_three():
+    with pytest.raises(ValueError, match="zip"):
+        plot_rivals({"y": (X, dict.fromkeys("abcd", X))})
 
 
 def test_targets_are_drawn_in_order_and_runs_as_mean_and_range():
@@ -543,6 +580,79 @@ def test_curves_run_over_t_unless_told_and_only_names_make_a_legend():
     assert (ax.get_xscale(), ax.get_yscale()) == ("linear", "linear")
     assert plt.gcf().get_figheight() == 1.5
     assert list(ax.patches) == []
+
+
+def test_runs_are_their_mean_and_range_beside_one_dashed_value():
+    runs = torch.stack([X, X + 1, X + 5])
+    panels = {"FD": (runs, X[3]), "recall": (runs + 1, X[4])}
+    plot_runs(panels, X, ("good", "true"), xlabel="scale", height=2.4)
+    left, right = plt.gcf().axes
+    assert (left.get_ylabel(), right.get_ylabel()) == ("FD", "recall")
+    assert left.get_xlabel() == "scale"
+    assert plt.gcf().get_figheight() == 2.4
+    for ax, more, value in ((left, 0, X[3]), (right, 1, X[4])):
+        mean, dashed = ax.lines
+        assert_close(torch.tensor(mean.get_ydata()), X + 2 + more)
+        assert torch.tensor(dashed.get_ydata()).eq(value).all()
+        assert_close(torch.tensor(mean.get_xdata()), X)
+        assert mean.get_color() == COLORS["guidance"]
+        assert [line.get_linestyle() for line in ax.lines] == ["-", "--"]
+        assert [line.get_label() for line in ax.lines] == ["good", "true"]
+        (band,) = ax.collections
+        points = torch.tensor(band.get_paths()[0].vertices)
+        assert_close(points[:, 1].max().item(), 6.0 + more)
+        assert_close(points[:, 1].min().item(), float(more))
+
+
+def test_runs_are_guided_beside_real_unless_told():
+    plot_runs({"y": (torch.stack([X, X]), X[0])}, X)
+    assert [x.get_label() for x in plt.gca().lines] == ["guided", "real"]
+
+
+def test_shares_below_rise_from_0_to_1_over_the_sorted_values():
+    given = {"a": X.flip(0), "b": X[:5], "c": X + 1}
+    plot_shares_below(given, "ratio")
+    ax = plt.gca()
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("ratio", "share below")
+    roles = ["noise", "prediction", "truth"]
+    for line, (name, x), role in zip(
+        ax.lines, given.items(), roles, strict=True
+    ):
+        assert line.get_label() == name
+        assert line.get_color() == COLORS[role]
+        assert_close(torch.tensor(line.get_xdata()), x.sort().values)
+        share = torch.tensor(line.get_ydata())
+        assert_close(share, torch.linspace(0, 1, len(x)))
+
+
+def test_the_last_shares_below_are_the_truth():
+    plot_shares_below({"a": X, "b": X}, "ratio")
+    colors = [line.get_color() for line in plt.gca().lines]
+    assert colors == [COLORS["prediction"], COLORS["truth"]]
+
+
+def test_paths_run_from_the_last_step_to_0_and_one_start_is_marked():
+    paths = torch.arange(20.0).view(10, 2)
+    plot_paths({"a": paths, "b": 2 * paths}, start=0.25)
+    left, right = plt.gcf().axes
+    assert left.get_ylabel() == "$x_t$, a"
+    assert right.get_ylabel() == "$x_t$, b"
+    for ax, factor in ((left, 1), (right, 2)):
+        for i in range(2):
+            t, x = ax.lines[i].get_data()
+            assert t.tolist() == list(range(9, -1, -1))
+            assert x.tolist() == (factor * paths[:, i]).tolist()
+    assert len(left.lines) == 2
+    assert left.get_legend() is None
+    t, x = right.lines[2].get_data()
+    assert (t.tolist(), x.tolist()) == ([9, 8, 7], [0.25] * 3)
+    (name,) = right.get_legend().get_texts()
+    assert name.get_text() == "0.250"
+
+
+def test_paths_need_no_mark():
+    plot_paths({"a": torch.randn(10, 2)})
+    assert len(plt.gca().lines) == 2
 
 
 def test_schedules_are_compared_by_beta_alpha_bar_and_snr():

@@ -31,6 +31,7 @@ from diffusion_lessons.figures import (
     draw_jump,
     draw_samples,
     live_chain,
+    live_guidance,
     live_jump,
     scrub_linked,
 )
@@ -399,6 +400,26 @@ def test_the_live_pictures_of_the_chain_begin_at_ddpm(
         assert (seen == told).all()
     html = one._repr_html_()
     assert all(words in html for words in ("step t", "t = 500", "It goes."))
+
+
+def test_the_live_guidance_begins_with_a_seven_in_twenty_steps():
+    net = load_pretrained("digits")
+    one = live_guidance(net, [0, 1.5], alt="A 7.", caption="It goes.")
+    controls = dict(one.controls)
+    scales = controls.pop("scale")
+    assert scales.options == (("0", 0), ("1.5", 1.5))
+    chosen = {name: control.value for name, control in controls.items()}
+    assert chosen == {"digit": 7, "steps": 20, "eta": 0.0, "seed": 0}
+    for digit in range(10):  # every one can be chosen
+        controls["digit"].value = digit
+    drawn = one.draw(scale=1.5, **chosen)
+    wanted = draw_samples(net, scale=1.5, **chosen)
+    for ax, other in zip(drawn.axes, wanted.axes, strict=True):
+        seen, told = (a.images[0].get_array() for a in (ax, other))
+        assert (seen == told).all()
+    html = one._repr_html_()
+    words = ("scale", "scale 1.5", "It goes.")
+    assert all(word in html for word in words)
 
 
 def test_plain_samples_stand_above_the_guided_ones():

@@ -52,6 +52,27 @@ def live_jump(images: Tensor, stops: Sequence[int], **words) -> Live:
     return Live(draw, settings, labels, **{"name": "step t"} | words)
 
 
+def live_guidance(
+    net: Pretrained, scales: Sequence[float], **words
+) -> Live:
+    """draw_samples with its controls; it begins with a 7, in 20 steps.
+
+    scales: where the slider stops    words: as in live_chain
+    """
+    settings = {
+        "scale": scales,
+        "digit": [7, *range(7), 8, 9],
+        "steps": 20,
+        "eta": 0.0,
+        "seed": 0,
+    }
+    draw, labels = (
+        partial(draw_samples, net),
+        [f"scale {s:g}" for s in scales],
+    )
+    return Live(draw, settings, labels, **{"name": "scale"} | words)
+
+
 def draw_chain(
     images: Tensor,
     *,

@@ -18,6 +18,7 @@ from .style import COLORS, SMALL, TIME, WIDTH, line_style
 Curve = tuple[str, Tensor, Tensor, str] | tuple
 MOST_TICKS = 10  # that a logarithmic axis names
 TARGETS = {r"$\varepsilon$": "noise", "$x_0$": "x0 --", "$v$": "prediction"}
+RIVALS = ["noise", "xt :"]  # beside the one in question, a "prediction"
 
 
 def show_images(
@@ -136,6 +137,59 @@ def plot_targets(
         for label, (x, three) in panels.items()
     }
     plot_curves(curves, yscale="log")
+
+
+def plot_rivals(
+    panels: dict[str, tuple[Tensor, dict[str, Tensor]]], **axes
+) -> None:
+    """Up to three curves in each panel; the last is the one in question.
+
+    panels: {label of the y-axis: (x, {name: y})}, x and y (N,); a curve
+    with the name "" is left out of the legend
+    axes: as in plot_curves
+    """
+    curves = {}
+    for label, (x, named) in panels.items():
+        roles = [*RIVALS[: len(named) - 1], "prediction"]
+        curves[label] = [
+            (name, x, torch.as_tensor(y), role)
+            for (name, y), role in zip(named.items(), roles, strict=True)
+        ]
+    plot_curves(curves, **axes)
+
+
+def plot_runs(
+    panels: dict[str, tuple[Tensor, Tensor]],
+    x: Tensor,
+    names: tuple[str, str] = ("guided", "real"),
+    **axes,
+) -> None:
+    """What guidance does to some numbers, and their values without it.
+
+    panels: {label of the y-axis: (runs (R, N), one value ())}, drawn as
+    the mean of the runs, a band over their range, and a dashed line
+    x: (N,)    names: of the runs and of the line    axes: as in plot_curves
+    """
+    curves = {}
+    for label, (runs, value) in panels.items():
+        curves[label] = [
+            (names[0], x, *_mean_and_band(runs, "guidance -")),
+            (names[1], x, value.expand(len(x)), "truth"),
+        ]
+    plot_curves(curves, **axes)
+
+
+def plot_shares_below(values: dict[str, Tensor], xlabel: str) -> None:
+    """Up to three rising curves: which share of the values is below x.
+
+    values: {name: (N,)}, in any order; the last curve is the dashed truth
+    """
+    roles = ["noise", "prediction", "truth"][-len(values) :]
+    curves = [
+        (name, x.sort().values, torch.linspace(0, 1, len(x)), role)
+        for (name, x), role in zip(values.items(), roles, strict=True)
+    ]
+    plot_curves({"share below": curves}, xlabel=xlabel)
 
 
 def _mean_and_band(runs: Tensor, role: str) -> tuple:
@@ -262,6 +316,26 @@ def plot_walkers(
     ax.plot(t, mean + 2 * std, **band)
     ax.set(xlabel="step $t$", ylabel="$x_t$", xlim=(0, len(paths) - 1))
     ax.legend(ncols=3, loc="lower center")
+
+
+def plot_paths(
+    panels: dict[str, Tensor], start: float | None = None
+) -> None:
+    """Every path of a few walkers, a panel for each sampler, from T to 0.
+
+    panels: {name: (T + 1, N)}, the first row at t = T
+    start: a value of x_T, marked by a dashed line in the last panel
+    """
+    curves = {}
+    for name, paths in panels.items():
+        t = torch.arange(len(paths) - 1, -1, -1)
+        lines = [("", t, path, "xt") for path in paths.T]
+        curves[f"$x_t$, {name}"] = lines
+    if start is not None:
+        early = t[: 3 * len(t) // 10]
+        line = torch.full(early.shape, start)
+        lines.append((f"{start:.3f}", early, line, "truth"))
+    plot_curves(curves)
 
 
 def plot_histograms(

@@ -18,6 +18,8 @@ PARTS = [
 HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
 MOST_WORDS_IN_A_CELL = 150
 MOST_CODE_IN_A_ROW = 2
+MOST_PLUMBING = 0.2  # of a chapter's lines of code
+ALWAYS_ALLOWED = 40  # lines of it, where there is little other code
 
 
 NOT_PROSE = re.compile(
@@ -105,6 +107,32 @@ def words_between_code(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
+def lines_of_code(cell: NotebookNode) -> int:
+    """Count the lines that do something: no comment, no words in quotes."""
+    words = re.compile(r'(?:alt=|caption=)?f?"[^"]*",?')
+    lines = (line.strip() for line in cell.source.splitlines())
+    return sum(
+        bool(line) and line[0] != "#" and not words.fullmatch(line)
+        for line in lines
+    )
+
+
+def little_plumbing(notebook: NotebookNode) -> list[str]:
+    """Imports and plotting are folded, and a fifth of the code at most."""
+    cells = [
+        cell
+        for cell in code_cells(notebook)
+        if not {"remove-cell", "remove-input"} & set(tags(cell))
+    ]
+    everything = sum(map(lines_of_code, cells))
+    plumbing = sum(
+        lines_of_code(c) for c in cells if "hide-input" in tags(c)
+    )
+    if plumbing <= max(ALWAYS_ALLOWED, MOST_PLUMBING * everything):
+        return []
+    return [f"{plumbing} of {everything} lines of code are plumbing"]
+
+
 RECIPE = [
     all_parts,
     exercises_solved,
@@ -112,4 +140,5 @@ RECIPE = [
     length_of_chapter,
     short_texts,
     words_between_code,
+    little_plumbing,
 ]
