@@ -17,6 +17,7 @@ from order_rules import (
     says_it_borrows,
 )
 from output_rules import OUTPUTS
+from question_rules import QUESTIONS, recalled_at_the_end
 from rerun_rules import same_when_run_again
 from set_repo import current_address
 
@@ -58,14 +59,14 @@ def name(rule):
 
 @each_notebook
 @pytest.mark.parametrize(
-    "rule", [*CELLS, same_when_run_again, *OUTPUTS], ids=name
+    "rule", [*CELLS, same_when_run_again, *QUESTIONS, *OUTPUTS], ids=name
 )
 def test_notebook_keeps_the_rule(path, rule):
     assert rule(read(path)) == []
 
 
 @each_chapter
-@pytest.mark.parametrize("rule", RECIPE, ids=name)
+@pytest.mark.parametrize("rule", [*RECIPE, recalled_at_the_end], ids=name)
 def test_chapter_keeps_the_rule(path, rule):
     assert rule(read(path)) == []
 

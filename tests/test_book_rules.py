@@ -41,6 +41,14 @@ from output_rules import (
     pictures_described,
     scrubbers_described,
 )
+from question_rules import (
+    QUESTIONS,
+    every_box_is_answerable,
+    one_answer_is_right,
+    questions,
+    recalled_at_the_end,
+    right_numbers_are_shown,
+)
 from rerun_rules import same_when_run_again
 
 ALT = "Three curves fall from one to zero, the middle one fastest."
@@ -52,6 +60,32 @@ FIGURE = {
     "image": {"alt": ALT},
     "figure": {"caption": "Three curves.", "name": "fig-curves"},
 }
+
+
+def asked(kind, *items):
+    """A box that asks, with its answers in a fold."""
+    lines = [f"> **{kind}.** How far?", ">"]
+    lines += [
+        '> <details class="dl-ask">'
+        "<summary>Choose, then look: near or far</summary>",
+        ">",
+        *(f"> - {item}" for item in items),
+        ">",
+        "> </details>",
+    ]
+    return "\n".join(lines)
+
+
+NEAR = "**1**: no. That is what most people would say."
+FAR = "**0.01**: yes. It is the root of the variance."
+RECALL = "\n\n<!-- -->\n\n".join(
+    [
+        "## Recall",
+        asked("Recall 1", NEAR, FAR),
+        asked("Recall 2", NEAR, FAR + " See [one](01_forward.ipynb)."),
+    ]
+)
+FROM = "**From [`first.py`](00_first.ipynb):** the line `T = 100`."
 
 
 def shown(data):
@@ -77,7 +111,9 @@ def chapter():
     code += [
         new_code_cell("Scrubber()", outputs=shown({"text/html": SCRUBBER})),
         new_code_cell(
-            "train()", metadata={"tags": ["nbval-ignore-output"]}
+            "train()",
+            metadata={"tags": ["nbval-ignore-output"]},
+            outputs=[new_output("stream", text="it moves by 0.01\n")],
         ),
         new_code_cell(
             f"{CHECKED}\nassert loss < 1",
@@ -96,21 +132,25 @@ def chapter():
         ),
     ]
     texts = [
-        "# Title\n\nBefore you run. What people get wrong here.",
+        "# Title\n\nWhat people get wrong here.\n\n"
+        + asked("Before you run", NEAR, FAR),
         "**Exercise 1.1** a\n<details><summary>Solution 1.1</summary>",
         "**Exercise 1.2** b\n<details><summary>Solution 1.2</summary>",
         "## Exercises\n\n**Exercise 1.3** c",
         "In three lines\n\nCode for this chapter",
+        RECALL,
     ]
-    texts += ["word " * 140] * (len(code) - len(texts))
-    cells = [new_markdown_cell("word " * 140) for _ in range(5)]
+    texts += ["word " * 148] * (len(code) - len(texts))
+    cells = [new_markdown_cell("word " * 148) for _ in range(6)]
+    cells[1].source = FROM
     for count, (text, cell) in enumerate(zip(texts, code, strict=True), 1):
         cell.execution_count = count
         cells += [new_markdown_cell(text), cell]
     return new_notebook(cells=cells)
 
 
-RULES = [*CELLS, same_when_run_again, *OUTPUTS, *RECIPE]
+RULES = [*CELLS, same_when_run_again, *QUESTIONS, *OUTPUTS, *RECIPE]
+RULES.append(recalled_at_the_end)
 BREAKS = []
 
 
@@ -298,6 +338,76 @@ def test_a_cell_may_bind_its_own_names_again(source):
     notebook = chapter()
     cell(notebook, "train").source = source
     assert same_when_run_again(notebook) == []
+
+
+@breaks(every_box_is_answerable)
+def box_without_answers(notebook):
+    cell(notebook, "word").source += "\n\n> **Before you run.** How far?"
+
+
+@breaks(every_box_is_answerable)
+def fold_without_its_class(notebook):
+    title = cell(notebook, "# Title")
+    title.source = title.source.replace(' class="dl-ask"', "")
+
+
+@breaks(one_answer_is_right)
+def two_answers_are_right(notebook):
+    title = cell(notebook, "# Title")
+    title.source = title.source.replace(": no. ", ": yes. ")
+
+
+@breaks(one_answer_is_right)
+def no_answer_is_right(notebook):
+    recall = cell(notebook, "## Recall")
+    recall.source = recall.source.replace(": yes. ", ": no. ")
+
+
+@breaks(one_answer_is_right)
+def answer_without_a_reason(notebook):
+    title = cell(notebook, "# Title")
+    title.source = title.source.replace("That is what most people", "Or")
+
+
+@breaks(one_answer_is_right)
+def answer_without_a_verdict(notebook):
+    title = cell(notebook, "# Title")
+    title.source = title.source.replace(": no. ", ": ")
+
+
+@breaks(one_answer_is_right)
+def choice_twice(notebook):
+    title = cell(notebook, "# Title")
+    title.source = title.source.replace("**1**", "**0.01**")
+
+
+@breaks(right_numbers_are_shown)
+def number_that_no_output_has(notebook):
+    title = cell(notebook, "# Title")
+    title.source = title.source.replace("**0.01**", "**0.02**")
+
+
+@breaks(recalled_at_the_end)
+def too_few_recalls(notebook):
+    recall = cell(notebook, "## Recall")
+    recall.source = recall.source.split("<!-- -->")[0]
+
+
+@breaks(recalled_at_the_end)
+def recall_of_this_chapter_alone(notebook):
+    recall = cell(notebook, "## Recall")
+    recall.source = recall.source.replace("01_forward.ipynb", "map.md")
+
+
+def test_a_question_is_read_with_its_answers():
+    asks, *recalls = questions(chapter())
+    assert asks.kind == "Before you run"
+    assert asks.asks == "How far?"
+    assert asks.items == [
+        ("1", "no", "That is what most people would say."),
+        ("0.01", "yes", "It is the root of the variance."),
+    ]
+    assert [recall.kind for recall in recalls] == ["Recall 1", "Recall 2"]
 
 
 @breaks(gpu_asked_for)

@@ -12,11 +12,12 @@ LEGIBLE = 8  # pixels, of the smallest lettering: ticks, legends, names
 CONTROLS = "button, input, select, summary, [role=button], .btn, .nav-link"
 LISTS = ".bd-links a, .navbar-brand, .prev-next-area a"
 
-# Links in running text are exempt, and so is what nobody can see now.
+# Links in running text are exempt, and so is what nobody can see now. What
+# stands in a label is pressed anywhere on the label.
 SMALL = """([selector, finger]) => [...document.querySelectorAll(selector)]
     .filter(e => e.checkVisibility({visibilityProperty: true})
               && !e.closest('.visually-hidden'))
-    .map(e => [e, e.getBoundingClientRect()])
+    .map(e => [e, (e.closest('label') ?? e).getBoundingClientRect()])
     .filter(([e, box]) => box.width && box.height
          && Math.min(box.width, box.height) < finger - 0.5)
     .map(([e, box]) => `${e.outerHTML.slice(0, 60)}

@@ -12,6 +12,7 @@ PARTS = [
     "Before you run",
     "What people get wrong here",
     "In three lines",
+    "Recall",
     "Exercises",
     "Code for this chapter",
 ]
@@ -23,6 +24,7 @@ ALWAYS_ALLOWED = 40  # lines of it, where there is little other code
 
 
 NOT_PROSE = re.compile(
+    r"^> <details class=.dl-ask.>.*?^> </details>|"  # answers in a fold
     r"```.*?```|\$\$.*?\$\$|^(?::::|\|)[^\n]*$|</?\w[^>]*>",
     re.DOTALL | re.MULTILINE,
 )
@@ -77,7 +79,11 @@ def enough_figures(notebook: NotebookNode) -> list[str]:
 
 def length_of_chapter(notebook: NotebookNode) -> list[str]:
     """A chapter is read in one sitting: 1,500 to 3,000 words."""
-    words = sum(len(prose(c.source).split()) for c in markdown(notebook))
+    words = sum(
+        len(prose(cell.source).split())
+        for cell in markdown(notebook)
+        if not cell.source.startswith("## Recall")  # no reading, a quiz
+    )
     if 1500 <= words <= 3000:
         return []
     return [f"{words} words of prose, not 1,500 to 3,000"]

@@ -1,0 +1,260 @@
+"""A reader answers a question; what follows waits for it."""
+
+import re
+
+import pytest
+from conftest import Visit
+from pages import CHAPTERS, START, each_chapter
+
+pytestmark = pytest.mark.browser
+
+NAME = CHAPTERS[5]
+BOX = "blockquote:has(details.dl-ask)"
+NOTHING_STORED = """
+Object.defineProperty(window, 'localStorage', {
+    get() { throw new Error('no storage here'); },
+});
+"""
+
+
+@pytest.fixture
+def ask(chromium, html):
+    """Open a page in a browser that has seen none before."""
+    visits = []
+
+    def open_page(name=NAME, at="", **look):
+        address = (html / f"{name}.html").as_uri() + at
+        visits.append(Visit(chromium, address, 1280, veiled=True, **look))
+        return visits[-1].page
+
+    yield open_page
+    for visit in visits:
+        assert visit.complaints == []
+        visit.page.context.close()
+
+
+def box(page, number=0):
+    return page.locator(BOX).nth(number)
+
+
+def right_and_wrong(page, number=0):
+    """The places of the right choice and of a wrong one."""
+    verdicts = [
+        re.search(r": (yes|no)\. ", item)[1]
+        for item in box(page, number).locator("li").all_text_contents()
+    ]
+    return verdicts.index("yes"), verdicts.index("no")
+
+
+def choose(page, choice, number=0):
+    box(page, number).locator("input").nth(choice).check()
+    box(page, number).get_by_role(
+        "button", name="That is my answer"
+    ).click()
+
+
+def veiled(page):
+    return page.locator(".dl-veiled").count()
+
+
+def verdict(page, number=0):
+    return box(page, number).get_by_role("status").inner_text()
+
+
+@each_chapter
+def test_every_fold_becomes_a_form_with_its_choices(visit, name):
+    page = visit(name).page
+    boxes = page.locator(BOX).all()
+    assert len(boxes) >= 3
+    for each in boxes:
+        assert not each.locator("details").is_visible()
+        choices = each.locator("label").count()
+        assert choices == each.locator("li").count() >= 2
+        for label in each.locator("label").all():
+            assert label.inner_text().strip()
+
+
+def test_what_follows_is_veiled_until_the_answer(ask):
+    page = ask()
+    before = veiled(page)
+    follows = box(page).locator("xpath=following-sibling::*[1]")
+    assert follows.evaluate("e => e.inert && e.matches('.dl-veiled')")
+    right, _ = right_and_wrong(page)
+    choose(page, right)
+    assert veiled(page) < before
+    assert not follows.evaluate("e => e.inert || e.matches('.dl-veiled')")
+    label = box(page).locator("label").nth(right).inner_text().strip()
+    assert verdict(page).startswith("You said ")
+    assert ": right. " in verdict(page)
+    assert label.split()[0] in verdict(page)
+
+
+def test_a_wrong_answer_is_told_why_and_what_is_right(ask):
+    page = ask()
+    _, wrong = right_and_wrong(page)
+    choose(page, wrong)
+    said, right = verdict(page).split("\n\n")
+    assert said.startswith("You said ")
+    assert len(said.split(": no. ")[1].split()) >= 5
+    assert right.startswith("It is ")
+
+
+def test_a_reader_may_pass(ask):
+    page = ask()
+    box(page).get_by_role("button", name="Pass").click()
+    assert verdict(page).startswith("You passed. It is ")
+    assert box(page).locator("input:checked").count() == 0
+
+
+def test_no_choice_is_no_answer(ask):
+    page = ask()
+    before = veiled(page)
+    box(page).get_by_role("button", name="That is my answer").click()
+    assert verdict(page) == "Choose one of the answers first, or pass."
+    assert veiled(page) == before
+
+
+def test_an_answer_is_remembered_and_can_be_given_again(ask):
+    page = ask()
+    _, wrong = right_and_wrong(page)
+    choose(page, wrong)
+    said = verdict(page)
+    page.reload()
+    assert verdict(page) == said
+    assert box(page).locator("input").nth(wrong).is_checked()
+    box(page).get_by_role("button", name="Answer again").click()
+    assert verdict(page) == ""
+    assert (
+        box(page)
+        .locator("input")
+        .first.evaluate("e => e === document.activeElement")
+    )
+    follows = box(page).locator("xpath=following-sibling::*[1]")
+    assert follows.evaluate("e => e.matches('.dl-veiled')")
+
+
+def test_the_keyboard_is_enough(ask):
+    page = ask()
+    box(page).locator("input").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert verdict(page).startswith("You said ")
+    assert page.evaluate("document.activeElement.textContent") == (
+        "Answer again"
+    )
+
+
+def test_everything_can_be_shown_and_veiled_again(ask):
+    page = ask()
+    before = veiled(page)
+    assert before > 0
+    page.get_by_role("button", name="Show everything").click()
+    assert veiled(page) == 0
+    page.reload()
+    assert veiled(page) == 0
+    page.get_by_role("button", name="Veil what answers").click()
+    assert veiled(page) == before
+
+
+def test_the_page_counts_and_the_map_sums(ask):
+    page = ask()
+    right, wrong = right_and_wrong(page)
+    choose(page, right)
+    _, wrong = right_and_wrong(page, 1)
+    choose(page, wrong, 1)
+    box(page, 2).get_by_role("button", name="Pass").click()
+    count = page.locator(BOX).count()
+    way = page.locator(".dl-way").inner_text()
+    assert way.startswith(
+        f"Your answers on this page: 1 of {count} right, 1 passed, "
+        f"{count - 3} open. "
+    )
+    page.goto(page.url.replace(NAME.split("/")[1], "map"))
+    line = page.locator(".dl-way-here li")
+    title = page.locator("ol > li a").nth(6).inner_text()
+    assert line.all_text_contents() == [f"{title}: 1 of {count} right"]
+    page.get_by_role("button", name="Forget all my answers").click()
+    way = page.locator(".dl-way-here").inner_text()
+    assert way == "Your way so far: nothing answered yet."
+    page.go_back()
+    page.reload()
+    assert verdict(page) == ""
+
+
+def test_answers_of_a_page_are_forgotten_when_asked(ask):
+    page = ask()
+    right, _ = right_and_wrong(page)
+    choose(page, right)
+    page.get_by_role("button", name="Forget my answers here").click()
+    assert verdict(page) == ""
+    page.reload()
+    assert verdict(page) == ""
+
+
+def test_a_link_into_what_is_veiled_opens_it(ask):
+    page = ask()
+    target = page.evaluate(
+        "document.querySelector('.dl-veiled [id], .dl-veiled[id]').id"
+    )
+    before = veiled(page)
+    page.evaluate("id => { location.hash = id; }", target)
+    page.wait_for_function(
+        "n => document.querySelectorAll('.dl-veiled').length < n",
+        arg=before,
+    )
+    opened = page.evaluate(
+        "id => !document.getElementById(id).closest('.dl-veiled')", target
+    )
+    assert opened
+    assert verdict(page) == ""
+
+
+def test_on_paper_the_answers_stand_at_the_end(ask):
+    page = ask()
+    page.emulate_media(media="print")
+    assert not page.locator(".dl-ask-form").first.is_visible()
+    assert not page.locator("details.dl-ask").first.is_visible()
+    answers = page.locator(".dl-appendix li")
+    assert answers.count() == page.locator(BOX).count()
+    assert answers.first.is_visible()
+    blurred = page.locator(".dl-veiled").first
+    assert blurred.evaluate("e => getComputedStyle(e).filter") == "none"
+
+
+def test_without_script_nothing_is_veiled(chromium, html):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto((html / f"{NAME}.html").as_uri())
+    folds = page.locator("details.dl-ask")
+    assert folds.count() >= 3
+    assert folds.first.is_visible()
+    assert page.locator(".dl-veiled, .dl-ask-form").count() == 0
+    context.close()
+
+
+def test_without_storage_an_answer_still_counts(chromium, html):
+    page = chromium.new_page()
+    page.add_init_script(NOTHING_STORED)
+    page.goto((html / f"{NAME}.html").as_uri())
+    right, _ = right_and_wrong(page)
+    choose(page, right)
+    assert ": right. " in verdict(page)
+    page.close()
+
+
+def test_formulas_in_answers_are_set(ask):
+    page = ask(CHAPTERS[0])
+    for number in range(page.locator(BOX).count()):
+        button = box(page, number).get_by_role("button", name="Pass")
+        button.evaluate("e => e.click()")
+        assert "\\(" not in verdict(page, number)
+        assert "$" not in verdict(page, number)
+
+
+def test_the_first_question_is_answerable_on_a_phone(ask):
+    page = ask(START[0])
+    page.set_viewport_size({"width": 390, "height": 844})
+    for label in box(page).locator("label").all():
+        bounds = label.bounding_box()
+        assert bounds["height"] >= 44
+        assert bounds["x"] + bounds["width"] <= 390

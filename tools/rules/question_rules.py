@@ -1,0 +1,128 @@
+"""What a question that the reader answers is made of.
+
+> **Before you run.** How far will it move?
+>
+> <details class="dl-ask"><summary>Choose, then look: 1 or 2</summary>
+>
+> - **1**: no. That is the variance.
+> - **2**: yes. It is the root of the variance.
+>
+> </details>
+"""
+
+import re
+from typing import NamedTuple
+
+from chapter_rules import markdown
+from nbformat import NotebookNode
+from notebook_rules import code_cells, output_data
+from order_rules import opens
+
+KIND = r"^> \*\*((?:Before you|Recall) [^*]+)\.\*\*"
+ASKED = re.compile(KIND, re.MULTILINE)
+FORM = re.compile(
+    KIND + r" ((?:.|\n> )+?)\n>\n"
+    r'> <details class="dl-ask">'
+    r"<summary>Choose, then look: (.+)</summary>\n"
+    r">\n((?:> - .+\n)+)>\n> </details>$",
+    re.MULTILINE,
+)
+FOLDED = re.compile(r'> <details class="dl-ask">.*?> </details>', re.DOTALL)
+ITEM = re.compile(r"^> - \*\*(.+?)\*\*: (yes|no)\. (.+)$", re.MULTILINE)
+NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+READ = ("text/markdown", "text/html")
+
+
+class Question(NamedTuple):
+    """One box: how it begins, what it asks, and its answers."""
+
+    kind: str
+    asks: str
+    lines: int
+    items: list[tuple[str, str, str]]  # choice, yes or no, reason
+
+    def __str__(self) -> str:
+        """Call it as an author would look for it."""
+        return f"{self.kind!r} that asks {self.asks[:40]!r}"
+
+
+def questions(notebook: NotebookNode) -> list[Question]:
+    """Return the questions of a page, in order."""
+    return [
+        Question(kind, asks, answers.count("> - "), ITEM.findall(answers))
+        for cell in markdown(notebook)
+        for kind, asks, _, answers in FORM.findall(cell.source)
+    ]
+
+
+def every_box_is_answerable(notebook: NotebookNode) -> list[str]:
+    """Each box that asks has its answers, in the one form."""
+    return [
+        f"cell `{cell.source[:40]}`: {asked} ask, {formed} take answers"
+        for cell in markdown(notebook)
+        if (asked := len(ASKED.findall(cell.source)))
+        != (formed := len(FORM.findall(cell.source)))
+    ]
+
+
+def one_answer_is_right(notebook: NotebookNode) -> list[str]:
+    """Two to four choices, one of them right, each with its reason."""
+    complaints = []
+    for question in questions(notebook):
+        items = question.items
+        if not 2 <= len(items) <= 4 or len(items) != question.lines:
+            complaints.append(f"{question}: not 2 to 4 choices in the form")
+        if [verdict for _, verdict, _ in items].count("yes") != 1:
+            complaints.append(f"{question} has not one right answer")
+        if len({choice for choice, *_ in items}) != len(items):
+            complaints.append(f"{question} offers a choice twice")
+        complaints += [
+            f"{question}: {choice!r} has a reason of {words} words"
+            for choice, _, reason in items
+            if not 5 <= (words := len(reason.split())) <= 45
+        ]
+    return complaints
+
+
+def right_numbers_are_shown(notebook: NotebookNode) -> list[str]:
+    """A number that is the right prediction stands on the page."""
+    shown = [cell.source for cell in markdown(notebook)]
+    for cell in code_cells(notebook):
+        shown += [output.get("text", "") for output in cell.outputs]
+        for data in output_data(cell):
+            shown += [data.get(kind, "") for kind in READ]
+    text = FOLDED.sub("", "\n".join(shown)).replace(",", "")
+    numbers = set(NUMBER.findall(text))
+    return [
+        f"{question}: {number} is shown nowhere"
+        for question in questions(notebook)
+        if not question.kind.startswith("Recall")
+        for choice, verdict, _ in question.items
+        if verdict == "yes"
+        for number in NUMBER.findall(choice.replace(",", ""))
+        if number not in numbers
+    ]
+
+
+def recalled_at_the_end(notebook: NotebookNode) -> list[str]:
+    """Two or three questions look back, one to an earlier chapter."""
+    recalls = [
+        cell.source
+        for cell in markdown(notebook)
+        if cell.source.startswith("## Recall")
+    ]
+    count = sum(q.kind.startswith("Recall") for q in questions(notebook))
+    complaints = []
+    if len(recalls) != 1 or not 2 <= count <= 3:
+        complaints.append(f"{count} recall questions, not 2 or 3 together")
+    back = re.compile(r"\]\(\d\d_\w+\.ipynb")
+    if opens(notebook) and not any(map(back.search, recalls)):
+        complaints.append("no recall question names an earlier chapter")
+    return complaints
+
+
+QUESTIONS = [
+    every_box_is_answerable,
+    one_answer_is_right,
+    right_numbers_are_shown,
+]
