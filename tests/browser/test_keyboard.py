@@ -5,12 +5,13 @@ from pages import CHAPTERS, PAGES
 
 pytestmark = pytest.mark.browser
 
-# What can be pressed, moved or followed by a mouse, and is shown.
+# What can be pressed, moved or followed by a mouse, and is shown. Radio
+# buttons of one name are one stop: inside, the arrow keys move.
 REACHABLE = """() => [...document.querySelectorAll(
         'a[href], button, input, select, summary')]
     .filter(e => e.checkVisibility({visibilityProperty: true})
               && !e.disabled && e.tabIndex >= 0
-              && !e.matches('.headerlink, [hidden] *'))
+              && !e.matches('.headerlink, [hidden] *, label + label input'))
     .length"""
 # Where the keyboard is, and whether that can be seen.
 HERE = """() => {
