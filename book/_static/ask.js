@@ -162,7 +162,7 @@ class Question {
 let questions = [];
 const note = element("p", { class: "dl-way" });
 
-function inWords(given, choices) {
+function counted(given, choices) {
   const answers = Object.entries(given ?? {});
   const right = answers.filter(([name, choice]) => choices.get(name)?.[choice]?.right).length;
   const passed = answers.filter(([name, choice]) => choices.has(name) && choice === PASS).length;
@@ -173,7 +173,7 @@ function inWords(given, choices) {
 function tally() {
   const choices = new Map(questions.map((question) => [question.name, question.choices]));
   if (!questions.length) return;
-  const { right, passed } = inWords(memory[page]?.given, choices);
+  const { right, passed } = counted(memory[page]?.given, choices);
   const open = questions.filter(({ box }) => !box.classList.contains("dl-answered")).length;
   if (memory[page]) {
     Object.assign(memory[page], { count: questions.length, right });
