@@ -1,6 +1,7 @@
 """first.py: alone in its file, right by the module, and good enough."""
 
 import ast
+import os
 import resource
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageStat
 from sklearn.datasets import load_digits
 
 from diffusion_lessons import (
@@ -125,10 +126,11 @@ def test_training_asks_for_the_clean_picture_of_the_named_digit(capsys):
         def __init__(self):
             super().__init__()
             self.weight = torch.nn.Parameter(torch.zeros(()))
-            self.seen = []
+            self.seen, self.weights = [], []
 
         def forward(self, xt, t, digit):
             self.seen.append((xt, t, digit))
+            self.weights.append(self.weight.item())
             return self.weight * torch.ones_like(xt)
 
     spy = Spy()
@@ -142,11 +144,13 @@ def test_training_asks_for_the_clean_picture_of_the_named_digit(capsys):
     assert len(gaps) > 100
     assert torch.equal(names[gaps.argmin(1)], digit[early])
     assert -0.3 < spy.weight < -0.1  # on its way to the pixels' mean, -0.39
+    moves = torch.tensor(spy.weights).diff().abs()
+    assert moves[-1] < 0.1 * moves[0]  # and slower and slower
     assert "step 200/200" in capsys.readouterr().out
 
 
 def test_sampling_takes_every_step_back_in_the_order_asked(monkeypatch):
-    asked, steps = [], []
+    asked, steps, noises = [], [], []
 
     def network(x, t, digit):
         asked.append((t.tolist(), digit.tolist()))
@@ -156,6 +160,7 @@ def test_sampling_takes_every_step_back_in_the_order_asked(monkeypatch):
 
     def step_back(xt, x0, t, noise):
         steps.append(t)
+        noises.append(noise)
         return original(xt, x0, t, noise)
 
     monkeypatch.setattr(first, "step_back", step_back)
@@ -163,6 +168,8 @@ def test_sampling_takes_every_step_back_in_the_order_asked(monkeypatch):
     assert steps == list(range(100, 0, -1))
     assert asked == [([t, t], [7, 2]) for t in steps]
     torch.testing.assert_close(found, torch.ones(2, 1, 8, 8))
+    assert abs(torch.stack(noises).std() - 1) < 0.05  # each step its own
+    assert not torch.equal(noises[0], noises[1])
 
 
 # Good enough
@@ -187,6 +194,7 @@ def test_the_command_draws_first_png_within_its_time(tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "diffusion_lessons.first"],
         cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(FILE.parents[1])},
         capture_output=True,
         text=True,
         check=True,
@@ -198,7 +206,9 @@ def test_the_command_draws_first_png_within_its_time(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["first.png"]
     with Image.open(tmp_path / "first.png") as picture:
         assert picture.size == (10 * 50 + 2, 5 * 50 + 2)
-        assert picture.convert("L").getextrema() == (0, 255)
+        grey = ImageStat.Stat(picture.convert("L"))
+        assert grey.extrema == [(0, 255)]
+        assert 55 < grey.mean[0] < 90  # as of real digits, 72 with frames
     assert (
         spent < 2 * CORE_SECONDS
     )  # a busy core counts up to twice as much
