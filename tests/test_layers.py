@@ -12,10 +12,7 @@ import diffusion_lessons
 PACKAGE = Path(diffusion_lessons.__file__).parent
 ROOMS = {  # a module may import from the floors below its own
     PACKAGE: [
-        {
-            *{"checks", "files", "frozen", "interrupts", "networks"},
-            *{"progress", "first"},
-        },
+        {"checks", "files", "frozen", "interrupts", "networks", "progress"},
         {
             "schedule",
             "unet",
@@ -37,7 +34,7 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling"},
-        {"training", "figures", "diffusers", "__main__"},
+        {"training", "figures", "diffusers", "__main__", "first"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
         {"refusals"},

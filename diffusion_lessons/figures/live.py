@@ -20,7 +20,9 @@ COLUMNS = 8  # of samples
 LINE = {"beta_start": 1e-4, "beta_end": 0.02}  # as in DDPM
 
 
-def live_chain(images: Tensor, stops: Sequence[int], **words) -> Live:
+def live_chain(
+    images: Tensor, stops: Sequence[int], name: str = "step t", **words
+) -> Live:
     """draw_chain, with a control for everything that goes into it.
 
     images: (10, 1, H, W), one of each digit
@@ -36,10 +38,12 @@ def live_chain(images: Tensor, stops: Sequence[int], **words) -> Live:
         "seed": 0,
     }
     draw, labels = partial(draw_chain, images), [f"t = {t}" for t in stops]
-    return Live(draw, settings, labels, **{"name": "step t"} | words)
+    return Live(draw, settings, labels, name=name, **words)
 
 
-def live_jump(images: Tensor, stops: Sequence[int], **words) -> Live:
+def live_jump(
+    images: Tensor, stops: Sequence[int], name: str = "step t", **words
+) -> Live:
     """draw_jump with its controls, as live_chain; it begins with a 3."""
     settings = {
         "moment": [t / 1000 for t in stops],
@@ -49,11 +53,11 @@ def live_jump(images: Tensor, stops: Sequence[int], **words) -> Live:
         "seed": 0,
     }
     draw, labels = partial(draw_jump, images), [f"t = {t}" for t in stops]
-    return Live(draw, settings, labels, **{"name": "step t"} | words)
+    return Live(draw, settings, labels, name=name, **words)
 
 
 def live_guidance(
-    net: Pretrained, scales: Sequence[float], **words
+    net: Pretrained, scales: Sequence[float], name: str = "scale", **words
 ) -> Live:
     """draw_samples with its controls; it begins with a 7, in 20 steps.
 
@@ -66,11 +70,9 @@ def live_guidance(
         "eta": 0.0,
         "seed": 0,
     }
-    draw, labels = (
-        partial(draw_samples, net),
-        [f"scale {s:g}" for s in scales],
-    )
-    return Live(draw, settings, labels, **{"name": "scale"} | words)
+    draw = partial(draw_samples, net)
+    labels = [f"scale {s:g}" for s in scales]
+    return Live(draw, settings, labels, name=name, **words)
 
 
 def draw_chain(

@@ -63,6 +63,18 @@ MOMENTS = """() => [...document.querySelectorAll('.dl-scrub')].map(
     caption: film.querySelector('.dl-caption').checkVisibility()}))"""
 
 
+# What is printed, or set as a formula, and runs out of its place.
+CUT = """() => [
+    ...[...document.querySelectorAll('.cell_output pre')]
+        .filter(e => e.checkVisibility()
+                  && e.scrollWidth > e.clientWidth + 1),
+    ...[...document.querySelectorAll('.bd-article div.math:has(.eqno)')]
+        .filter(e => { const [formula, number] = ['mjx-math', '.eqno']
+            .map(part => e.querySelector(part).getBoundingClientRect());
+            return formula.right > number.left; }),
+    ].map(e => e.textContent.slice(0, 60))"""
+
+
 @pytest.fixture
 def paper(visit):
     """A page as it goes to the printer, from a dark screen."""
@@ -79,6 +91,16 @@ def paper(visit):
     for page in opened:
         page.evaluate("dispatchEvent(new Event('afterprint'))")
         page.emulate_media(media="screen")
+
+
+@each_page
+def test_no_output_and_no_formula_is_cut(name, visit):
+    page = visit(name).page
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.bd-article div.math')]"
+        ".every(e => e.querySelector('mjx-math'))"
+    )
+    assert page.evaluate(CUT) == []
 
 
 @each_chapter

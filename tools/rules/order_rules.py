@@ -10,7 +10,7 @@ import re
 
 from chapter_rules import HIDDEN, markdown
 from nbformat import NotebookNode
-from notebook_rules import code_cells, tags
+from notebook_rules import code_cells, parsed, tags
 
 BORROWED = re.compile(r"\*\*On loan:\*\* (.+)")
 OPENS = re.compile(r"\*\*From \[`first\.py`\]\(00_first\.ipynb\):\*\* (.+)")
@@ -22,25 +22,20 @@ def listed(notebook: NotebookNode) -> set[str]:
     """Return the names of the module that the page lists."""
     names = set()
     for cell in code_cells(notebook):
-        for call in _calls(cell.source, "show_source"):
+        for call in _calls(cell, "show_source"):
             whole = (ast.unparse(argument) for argument in call.args)
             names |= {name.split(".")[0] for name in whole}
     return names
 
 
-def _calls(source: str, name: str) -> list[ast.Call]:
+def _calls(cell: NotebookNode, name: str) -> list[ast.Call]:
     return [
         node
-        for node in ast.walk(_tree(source))
+        for node in ast.walk(parsed(cell))
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Name)
         and node.func.id == name
     ]
-
-
-def _tree(source: str) -> ast.Module:
-    plain = re.sub(r"^(\s*)%.*$", r"\1pass", source, flags=re.MULTILINE)
-    return ast.parse(plain)
 
 
 def named_as_code(notebook: NotebookNode) -> set[str]:
@@ -54,7 +49,7 @@ def imported(notebook: NotebookNode) -> set[str]:
     """Return the names that come from the module, but for its figures."""
     names = set()
     for cell in code_cells(notebook):
-        for node in ast.walk(_tree(cell.source)):
+        for node in ast.walk(parsed(cell)):
             if not isinstance(node, ast.ImportFrom):
                 continue
             top, *rest = node.module.split(".")
@@ -70,7 +65,7 @@ def used(notebook: NotebookNode) -> set[str]:
         if not HIDDEN & set(tags(cell)):
             names |= {
                 node.id
-                for node in ast.walk(_tree(cell.source))
+                for node in ast.walk(parsed(cell))
                 if isinstance(node, ast.Name)
             }
     return names & imported(notebook)

@@ -14,12 +14,14 @@ SHORTEST_ALT = 40
 
 
 def clean_outputs(notebook: NotebookNode) -> list[str]:
-    """No error and no warning is saved."""
+    """No error, no warning and no line written over is saved."""
     return [
         f"{named(cell)} has saved {output.get('name', 'an error')}"
         for cell in code_cells(notebook)
         for output in cell.outputs
-        if output.output_type == "error" or output.get("name") == "stderr"
+        if output.output_type == "error"
+        or output.get("name") == "stderr"
+        or "\r" in output.get("text", "")
     ]
 
 
@@ -42,7 +44,7 @@ def outputs_present(notebook: NotebookNode) -> list[str]:
     complaints = [
         f"{named(cell)} shows no listing"
         for cell in cells
-        if "show_source(" in cell.source
+        if cell.source.startswith(("show_source(", "show_lines("))
         and not any("text/markdown" in data for data in output_data(cell))
     ]
     if not any(cell.outputs for cell in cells):

@@ -13,7 +13,7 @@
 import re
 from typing import NamedTuple
 
-from chapter_rules import markdown
+from chapter_rules import is_recall, markdown
 from nbformat import NotebookNode
 from notebook_rules import code_cells, output_data
 from order_rules import opens
@@ -27,9 +27,8 @@ FORM = re.compile(
     r">\n((?:> - .+\n)+)>\n> </details>$",
     re.MULTILINE,
 )
-FOLDED = re.compile(r'> <details class="dl-ask">.*?> </details>', re.DOTALL)
 ITEM = re.compile(r"^> - \*\*(.+?)\*\*: (yes|no)\. (.+)$", re.MULTILINE)
-NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 READ = ("text/markdown", "text/html")
 
 
@@ -65,6 +64,17 @@ def every_box_is_answerable(notebook: NotebookNode) -> list[str]:
     ]
 
 
+def box_in_its_own_cell(notebook: NotebookNode) -> list[str]:
+    """A cell asks one thing, and nothing else stands in it."""
+    heading = re.compile(r"\A## Recall\n\n")
+    return [
+        f"cell `{cell.source[:40]}` does more than ask"
+        for cell in markdown(notebook)
+        if ASKED.search(cell.source)
+        and not FORM.fullmatch(heading.sub("", cell.source))
+    ]
+
+
 def one_answer_is_right(notebook: NotebookNode) -> list[str]:
     """Two to four choices, one of them right, each with its reason."""
     complaints = []
@@ -85,36 +95,40 @@ def one_answer_is_right(notebook: NotebookNode) -> list[str]:
 
 
 def right_numbers_are_shown(notebook: NotebookNode) -> list[str]:
-    """A number that is the right prediction stands on the page."""
-    shown = [cell.source for cell in markdown(notebook)]
+    """A number that is the right prediction stands in an output."""
+    shown = []
     for cell in code_cells(notebook):
         shown += [output.get("text", "") for output in cell.outputs]
         for data in output_data(cell):
             shown += [data.get(kind, "") for kind in READ]
-    text = FOLDED.sub("", "\n".join(shown)).replace(",", "")
-    numbers = set(NUMBER.findall(text))
+    outputs = _numbers("\n".join(shown))
     return [
-        f"{question}: {number} is shown nowhere"
+        f"{question}: {number} is in no output"
         for question in questions(notebook)
         if not question.kind.startswith("Recall")
         for choice, verdict, _ in question.items
         if verdict == "yes"
-        for number in NUMBER.findall(choice.replace(",", ""))
-        if number not in numbers
+        for number in _numbers(choice)
+        if not any(_rounds(output, number) for output in outputs)
     ]
+
+
+def _numbers(text: str) -> set[str]:
+    return set(NUMBER.findall(text.replace(",", "")))
+
+
+def _rounds(output: str, number: str) -> bool:
+    """Tell whether an output says *number*, perhaps with more digits."""
+    digits = len(number.partition(".")[2])
+    return f"{float(output):.{digits}f}" == number
 
 
 def recalled_at_the_end(notebook: NotebookNode) -> list[str]:
     """Two or three questions look back, one to an earlier chapter."""
-    recalls = [
-        cell.source
-        for cell in markdown(notebook)
-        if cell.source.startswith("## Recall")
-    ]
-    count = sum(q.kind.startswith("Recall") for q in questions(notebook))
+    recalls = [c.source for c in markdown(notebook) if is_recall(c)]
     complaints = []
-    if len(recalls) != 1 or not 2 <= count <= 3:
-        complaints.append(f"{count} recall questions, not 2 or 3 together")
+    if not 2 <= len(recalls) <= 3 or "## Recall" not in recalls[0]:
+        complaints.append(f"{len(recalls)} recall questions, not 2 or 3")
     back = re.compile(r"\]\(\d\d_\w+\.ipynb")
     if opens(notebook) and not any(map(back.search, recalls)):
         complaints.append("no recall question names an earlier chapter")
@@ -123,6 +137,7 @@ def recalled_at_the_end(notebook: NotebookNode) -> list[str]:
 
 QUESTIONS = [
     every_box_is_answerable,
+    box_in_its_own_cell,
     one_answer_is_right,
     right_numbers_are_shown,
 ]
