@@ -78,3 +78,93 @@ addEventListener("load", async () => {
   fitFormulas();
   addEventListener("resize", fitFormulas);
 });
+
+// Films: a button that plays them, a finger or a mouse on the picture that
+// moves them, and ticks under the slider, since its stops may be uneven.
+const A_FRAME = 350; // milliseconds
+const A_TICK = 60; // pixels of room for its number
+
+class Film {
+  constructor(figure) {
+    this.slider = figure.querySelector("input[type=range]");
+    this.frame = figure.querySelector(".dl-frame");
+    this.labels = this.slider.dataset.labels.split("|");
+    this.last = this.labels.length - 1;
+    if (!this.last) return;
+    this.button = document.createElement("button");
+    this.button.type = "button";
+    this.button.className = "dl-play";
+    this.button.onclick = () => (this.timer ? this.pause() : this.play());
+    this.pause();
+    this.slider.parentElement.before(this.button);
+    this.slider.parentElement.after(this.ticks());
+    this.slider.addEventListener("input", () => this.pause());
+    this.frame.addEventListener("pointerdown", (event) => this.grab(event));
+    addEventListener("pageshow", () => this.show(Number(this.slider.value)));
+  }
+
+  show(which) {
+    this.slider.value = Math.max(0, Math.min(this.last, which));
+    this.slider.oninput();
+  }
+
+  play() {
+    if (Number(this.slider.value) === this.last) this.show(0);
+    this.say("Pause", "dl-playing");
+    this.timer = setInterval(() => {
+      this.show(Number(this.slider.value) + 1);
+      if (Number(this.slider.value) === this.last) this.pause();
+    }, A_FRAME);
+  }
+
+  pause() {
+    clearInterval(this.timer);
+    this.timer = 0;
+    this.say("Play", "");
+  }
+
+  say(word, state) {
+    this.button.setAttribute("aria-label", `${word} the film`);
+    this.button.title = word;
+    this.button.classList.toggle("dl-playing", state !== "");
+  }
+
+  // The film goes through once while a finger crosses the picture.
+  grab(event) {
+    if (event.button) return;
+    event.preventDefault(); // no picture is dragged out of the page
+    this.pause();
+    const from = Number(this.slider.value);
+    const step = this.frame.clientWidth / (this.last + 1);
+    const rightToLeft = getComputedStyle(this.slider).direction === "rtl";
+    const move = (moved) => {
+      const way = (moved.clientX - event.clientX) / step;
+      this.show(from + Math.round(rightToLeft ? -way : way));
+    };
+    this.frame.setPointerCapture(event.pointerId);
+    this.frame.addEventListener("pointermove", move);
+    const end = () => this.frame.removeEventListener("pointermove", move);
+    this.frame.addEventListener("pointerup", end, { once: true });
+    this.frame.addEventListener("pointercancel", end, { once: true });
+  }
+
+  // As many stops as have room, the first and the last among them.
+  ticks() {
+    const row = document.createElement("div");
+    row.className = "dl-ticks";
+    row.setAttribute("aria-hidden", "true");
+    const numbers = this.labels.map((label) => label.match(/-?[\d.]+/)?.[0] ?? label);
+    const every = Math.max(1, Math.ceil((numbers.length * A_TICK) / this.slider.clientWidth));
+    numbers.forEach((number, i) => {
+      const tick = document.createElement("span");
+      if (i % every === 0 && (i === 0 || this.last - i >= every / 2) || i === this.last) tick.textContent = number;
+      tick.style.insetInlineStart = `${(100 * i) / this.last}%`;
+      row.append(tick);
+    });
+    return row;
+  }
+}
+
+addEventListener("DOMContentLoaded", () => {
+  document.querySelectorAll(".dl-scrub:has(input[data-labels])").forEach((figure) => new Film(figure));
+});

@@ -16,6 +16,7 @@ from .live import (
     live_guidance,
     live_jump,
 )
+from .notebook import use_style
 from .page import show_lines, show_source
 from .plots import (
     plot_arrows,
@@ -35,7 +36,7 @@ from .plots import (
     plot_walkers,
     show_images,
 )
-from .style import COLORS, use_style
+from .style import COLORS
 from .widgets import Live, Scrubber
 
 __all__ = [

@@ -8,7 +8,7 @@ import torch
 from matplotlib.axes import Axes
 
 from ..schedule import NoiseSchedule
-from .style import COLORS, WIDTH
+from .style import COLORS, FAINT, INK, WIDTH, axes_for, in_two_forms
 
 # Lettering that can still be read when a phone shows it at half its size.
 LETTERS = 13  # points
@@ -79,16 +79,15 @@ def draw_time_unet() -> None:
     ax.axis("off")
 
 
+@in_two_forms
 def draw_turn(schedule: NoiseSchedule, t_values: Sequence[int]) -> None:
     """x_t and v on the quarter circle from x_0 to the noise.
 
     One panel for each t. An image points to the right and a noise upwards,
     both of length 1; v begins where x_t ends.
     """
-    _, axes = plt.subplots(
-        1, len(t_values), figsize=(WIDTH, 2.1), squeeze=False
-    )
-    for ax, t in zip(axes[0], t_values, strict=True):
+    axes = axes_for(len(t_values), 2.1, stacked=False)
+    for ax, t in zip(axes, t_values, strict=True):
         signal = float(schedule.sqrt_alphas_cumprod[t])
         sigma = float(schedule.sqrt_one_minus_alphas_cumprod[t])
         _draw_turn(ax, signal, sigma)
@@ -99,7 +98,7 @@ def draw_turn(schedule: NoiseSchedule, t_values: Sequence[int]) -> None:
 
 def _draw_turn(ax: Axes, signal: float, sigma: float) -> None:
     arc = torch.linspace(0, torch.pi / 2, 91)
-    ax.plot(arc.cos().numpy(), arc.sin().numpy(), color="#BBBBBB", lw=1)
+    ax.plot(arc.cos().numpy(), arc.sin().numpy(), color=FAINT, lw=1)
     tip, ahead = (signal, sigma), (signal - sigma, sigma + signal)
     inside = 1 if sigma < signal else -1  # where there is room for a name
     for start, stop, role, text, side in [
@@ -124,7 +123,7 @@ def _framed(ax: Axes, text: str, role: str, x: float, y: float) -> None:
 
 
 def _line(ax: Axes, start: tuple, stop: tuple, **style) -> None:
-    props = {"color": "#444444", "shrinkA": 0, "shrinkB": 0} | style
+    props = {"color": INK, "shrinkA": 0, "shrinkB": 0} | style
     props["arrowstyle"] = "->"
     ax.annotate("", xy=stop, xytext=start, arrowprops=props)
 

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from .plots import (
+    ABOVE,
+    ROOM_ABOVE,
     Curve,
     as_array,
     draw_curve,
@@ -18,8 +20,8 @@ from .plots import (
     draw_row_name,
     draw_rows,
 )
-from .style import COLORS, SMALL, WIDTH
-from .widgets import COLORS_LINKED, Scrubber
+from .style import COLORS, SMALL, WIDTH, in_two_forms, is_narrow, width
+from .widgets import Scrubber
 
 
 def scrub_images(
@@ -34,21 +36,22 @@ def scrub_images(
 
     rows: {name: (frames, 1, H, W)}    options: of Scrubber
     """
-    frames = _image_frames(rows)
+    frames = (
+        _draw_images(dict(zip(rows, images, strict=True)))
+        for images in zip(*rows.values(), strict=True)
+    )
     return Scrubber(frames, labels, alt=alt, caption=caption, **options)
 
 
-def _image_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
-    side = min(2.2, WIDTH / len(rows))  # of an image, in inches
-    size = side * max(len(rows), 1.4), side + 0.2  # room for its name
-    for images in zip(*rows.values(), strict=True):
-        figure, axes = plt.subplots(
-            1, len(rows), figsize=size, squeeze=False
-        )
-        for ax, image, name in zip(axes[0], images, rows, strict=True):
-            draw_image(ax, image)
-            ax.set_title(name, fontsize=SMALL, pad=4)
-        yield figure
+@in_two_forms
+def _draw_images(images: dict[str, Tensor]) -> Figure:
+    side = min(2.2, width() / len(images))  # of an image, in inches
+    size = side * max(len(images), 1.4), side + 0.2  # room for its name
+    figure, axes = plt.subplots(1, len(images), figsize=size, squeeze=False)
+    for ax, (name, image) in zip(axes[0], images.items(), strict=True):
+        draw_image(ax, image)
+        ax.set_title(name, fontsize=SMALL, pad=4)
+    return figure
 
 
 def scrub_histograms(
@@ -74,25 +77,22 @@ def scrub_histograms(
     top = 1.1 * float(densities.max()) if top is None else top
     axes = {"xlabel": xlabel, "ylim": (0, top)}
     look = {"role": role, "names": names}
-    frames = _histogram_frames(samples, grid, densities, axes, look)
+    frames = (
+        _draw_histogram(x, grid, density, axes, look)
+        for x, density in zip(samples, densities, strict=True)
+    )
     return Scrubber(frames, labels, alt=alt, caption=caption, **options)
 
 
-def _histogram_frames(
-    samples: Tensor,
-    grid: Tensor,
-    densities: Tensor,
-    axes: dict,
-    look: dict,
-) -> Iterator[Figure]:
-    for x, density in zip(samples, densities, strict=True):
-        figure, ax = plt.subplots(figsize=(4.8, 2.4))
-        draw_histogram(ax, x, grid, density, **look)
-        ax.set(
-            xlim=(float(grid[0]), float(grid[-1])), ylabel="density", **axes
-        )
-        ax.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
-        yield figure
+@in_two_forms
+def _draw_histogram(
+    x: Tensor, grid: Tensor, density: Tensor, axes: dict, look: dict
+) -> Figure:
+    figure, ax = plt.subplots(figsize=(min(4.8, width()), 2.4))
+    draw_histogram(ax, x, grid, density, **look)
+    ax.set(xlim=(float(grid[0]), float(grid[-1])), ylabel="density", **axes)
+    ax.legend(ncols=2, **ABOVE)
+    return figure
 
 
 def scrub_points(
@@ -141,13 +141,11 @@ def scrub_grid(
     images: (frames, N, 1, H, W), or {row name: (frames, N, 1, H, W)}
     """
     rows = images if isinstance(images, dict) else {"": images}
-    frames = _row_frames(rows)
+    frames = (
+        in_two_forms(draw_rows)(dict(zip(rows, frame, strict=True)))
+        for frame in zip(*rows.values(), strict=True)
+    )
     return Scrubber(frames, labels, alt=alt, caption=caption, **options)
-
-
-def _row_frames(rows: dict[str, Tensor]) -> Iterator[Figure]:
-    for frame in zip(*rows.values(), strict=True):
-        yield draw_rows(dict(zip(rows, frame, strict=True)))
 
 
 def scrub_linked(
@@ -171,10 +169,10 @@ def scrub_linked(
         draw_linked(curves, x, dict(zip(images, rows, strict=True)), axes)
         for x, *rows in zip(stops, *images.values(), strict=True)
     )
-    options = {"colors": COLORS_LINKED} | options
     return Scrubber(frames, labels, alt=alt, caption=caption, **options)
 
 
+@in_two_forms
 def draw_linked(
     curves: dict[str, list[Curve]],
     x: float,
@@ -188,24 +186,55 @@ def draw_linked(
     names, rows = list(images), list(images.values())
     side_by_side = all(len(row) == 1 for row in rows)
     table = [torch.cat(rows)] if side_by_side else rows
-    columns = max(map(len, table))
-    figure = plt.figure(figsize=(WIDTH, 2.1))
-    side = 1.8 / len(table)  # of an image, in inches, if there is room
-    widths = [max(WIDTH / side - columns, 0.45 * columns), *[1] * columns]
-    grid = figure.add_gridspec(len(table), columns + 1, width_ratios=widths)
-    _mark(figure.add_subplot(grid[:, 0]), curves, x, axes or {})
-    for i, row in enumerate(table):
-        cells = [
-            figure.add_subplot(grid[i, k + 1]) for k in range(len(row))
-        ]
-        for ax, image in zip(cells, row, strict=True):
+    lengths = [len(row) for row in table]
+    if is_narrow():
+        curve, cells = _one_below_the_other(lengths)
+    else:
+        curve, cells = _one_beside_the_other(lengths)
+    _mark(curve, curves, x, axes or {})
+    for line, row in zip(cells, table, strict=True):
+        for ax, image in zip(line, row, strict=True):
             draw_image(ax, image)
-        if side_by_side:
-            for ax, name in zip(cells, names, strict=True):
-                ax.set_title(name, fontsize=SMALL, pad=4)
-        else:
-            draw_row_name(cells[0], names[i])
-    return figure
+    if side_by_side:
+        for ax, name in zip(cells[0], names, strict=True):
+            ax.set_title(name, fontsize=SMALL, pad=4)
+    else:
+        for line, name in zip(cells, names, strict=True):
+            draw_row_name(line[0], name)
+    return curve.figure
+
+
+Cells = tuple[Axes, list[list[Axes]]]  # of a curve, and of rows of images
+
+
+def _one_beside_the_other(lengths: list[int]) -> Cells:
+    columns = max(lengths)
+    figure = plt.figure(figsize=(WIDTH, 2.1))
+    side = 1.8 / len(lengths)  # of an image, in inches, if there is room
+    widths = [max(WIDTH / side - columns, 0.45 * columns), *[1] * columns]
+    grid = figure.add_gridspec(
+        len(lengths), columns + 1, width_ratios=widths
+    )
+    curve = figure.add_subplot(grid[:, 0])
+    cells = [
+        [figure.add_subplot(grid[i, k + 1]) for k in range(length)]
+        for i, length in enumerate(lengths)
+    ]
+    return curve, cells
+
+
+def _one_below_the_other(lengths: list[int]) -> Cells:
+    rows, columns = len(lengths), max(lengths)
+    side = min(width() / columns, 1.4) + ROOM_ABOVE
+    figure = plt.figure(figsize=(width(), 1.9 + rows * side))
+    top, below = figure.subfigures(2, height_ratios=[1.9, rows * side])
+    grid = below.add_gridspec(rows, columns)
+    curve = top.subplots()
+    cells = [
+        [below.add_subplot(grid[i, k]) for k in range(length)]
+        for i, length in enumerate(lengths)
+    ]
+    return curve, cells
 
 
 def _mark(
@@ -221,5 +250,6 @@ def _mark(
         ax.plot(seen[nearest], y[nearest], **dot)
     ax.axvline(x, color=COLORS["truth"], lw=0.8, zorder=0)
     ax.set(ylabel=ylabel, **({"xlabel": "step $t$"} | axes))
-    if any(curve[0] for curve in lines):
-        ax.legend(loc="lower left", frameon=True)  # in all frames
+    named = sum(bool(curve[0]) for curve in lines)
+    if named:
+        ax.legend(ncols=named, **ABOVE)  # at one place in all frames

@@ -14,6 +14,7 @@ from ..sampling import ddim_sample
 from ..schedule import NoiseSchedule, linear_betas
 from .films import draw_linked
 from .plots import draw_rows
+from .style import in_two_forms
 from .widgets import Live
 
 COLUMNS = 8  # of samples
@@ -161,7 +162,7 @@ def draw_samples(
             generator=generator.manual_seed(seed),
         )
         rows[name] = last.x
-    return draw_rows(rows)
+    return in_two_forms(draw_rows)(rows)
 
 
 def _schedule(

@@ -7,20 +7,42 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from torch import Tensor
 
 from ..schedule import NoiseSchedule
-from .style import COLORS, SMALL, TIME, WIDTH, line_style
+from .style import (
+    COLORS,
+    FAINT,
+    INK,
+    SMALL,
+    TEXT_COLORS,
+    TIME,
+    WIDTH,
+    axes_for,
+    in_two_forms,
+    is_narrow,
+    line_style,
+    width,
+)
+from .themed import runs_of
 
 # (label, x, y, role): a role of style.COLORS, optionally with its own dash
 # behind a space, as "xt" or "xt :"; a fifth entry (low, high) draws a band
 Curve = tuple[str, Tensor, Tensor, str] | tuple
 MOST_TICKS = 10  # that a logarithmic axis names
+MOST_VECTORS = 300  # points that are drawn one by one; more are a picture
+ROOM_FOR_NAMES = 0.3  # of a panel's width, beside the ends of its curves
+ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}  # a panel
+APART = 1.25  # lines of text from one name to the next
+MOST_COLUMNS, FEW_ROWS = 6, 4  # on a phone; more columns go on below
+ROOM_ABOVE = 0.22  # inches for a line of words over images
 TARGETS = {r"$\varepsilon$": "noise", "$x_0$": "x0 --", "$v$": "prediction"}
 RIVALS = ["noise", "xt :"]  # beside the one in question, a "prediction"
 
 
+@in_two_forms
 def show_images(
     images: Tensor | dict[str, Tensor],
     labels: Sequence[str] | None = None,
@@ -44,23 +66,47 @@ def draw_rows(
     rows: {name: (N, 1, H, W)}    labels: as in show_images
     least: columns for which there is room, so that few are not huge
     """
-    columns = max(map(len, rows.values()))
-    side = WIDTH / (max(columns, least) + any(rows))  # names need room too
+    lines = _lines(rows, labels or [])
+    columns = max(len(images) for _, images, _ in lines)
+    if is_narrow():
+        side = width() / max(columns, min(least, 4))
+        words = sum(bool(name) + bool(above) for name, _, above in lines)
+    else:  # names stand beside the rows and need room too
+        side = width() / (max(columns, least) + any(rows))
+        words = bool(labels)
     figure, axes = plt.subplots(
-        len(rows),
+        len(lines),
         columns,
-        figsize=(WIDTH, len(rows) * side + 0.25 * bool(labels)),
+        figsize=(width(), len(lines) * side + words * ROOM_ABOVE),
         squeeze=False,
     )
     for ax in axes.flat:
         ax.axis("off")
-    for row_axes, (name, row) in zip(axes, rows.items(), strict=True):
-        for ax, image in zip(row_axes, row, strict=False):
+    for row, (name, images, above) in zip(axes, lines, strict=True):
+        for ax, image in zip(row, images, strict=False):
             draw_image(ax, image)
-        draw_row_name(row_axes[0], name)
-    for ax, label in zip(axes[0], labels or [], strict=False):
-        ax.set_title(label, fontsize=SMALL, pad=3)
+        draw_row_name(row[0], name, 1 + bool(above))
+        for ax, label in zip(row, above, strict=False):
+            ax.set_title(label, fontsize=SMALL, pad=3)
     return figure
+
+
+def _lines(
+    rows: dict[str, Tensor], labels: Sequence[str]
+) -> list[tuple[str, Tensor, Sequence[str]]]:
+    """Name, images and labels of every line; on a phone rows are broken."""
+    columns = max(map(len, rows.values()))
+    cut = columns
+    if is_narrow() and columns > MOST_COLUMNS and len(rows) <= FEW_ROWS:
+        cut = -(-columns // 2)
+    lines = []
+    for start in range(0, columns, cut):
+        part = slice(start, start + cut)
+        for i, (name, images) in enumerate(rows.items()):
+            if len(images[part]):
+                above = labels[part] if i == 0 else []
+                lines.append((name, images[part], above))
+    return lines
 
 
 def draw_image(ax: Axes, image: Tensor) -> None:
@@ -70,18 +116,28 @@ def draw_image(ax: Axes, image: Tensor) -> None:
         vmin=-1,
         vmax=1,
         cmap="gray",
-        interpolation="nearest",
+        interpolation="none",  # each pixel a square, at any size
     )
     ax.axis("off")
 
 
-def draw_row_name(ax: Axes, name: str) -> None:
-    """What stands before a row of images."""
-    if name:
-        place = {"ha": "right", "va": "center", "transform": ax.transAxes}
-        ax.text(-0.15, 0.5, name, fontsize=SMALL, **place)
+def draw_row_name(ax: Axes, name: str, line: int = 1) -> None:
+    """What stands before a row of images; on a phone it stands above.
+
+    line: which line of words over the images that is
+    """
+    if not name:
+        return
+    if is_narrow():
+        above = 0, 3 + (line - 1) * 1.4 * SMALL
+        place = {"xycoords": "axes fraction", "textcoords": "offset points"}
+        ax.annotate(name, (0, 1), above, fontsize=SMALL, **place)
+        return
+    place = {"ha": "right", "va": "center", "transform": ax.transAxes}
+    ax.text(-0.15, 0.5, name, fontsize=SMALL, **place)
 
 
+@in_two_forms
 def plot_curves(
     panels: dict[str, list[Curve]],
     xlabel: str | Sequence[str] = "step $t$",
@@ -98,15 +154,13 @@ def plot_curves(
     shade: an interval of x to grey out, in every panel
     xscale: "log" shows a few values of x where they are
     """
-    _, axes = plt.subplots(
-        1, len(panels), figsize=(WIDTH, height), squeeze=False
-    )
+    axes = axes_for(len(panels), height)
     names, scales = (
         [each] * len(panels) if isinstance(each, str) else each
         for each in (xlabel, yscale)
     )
     for ax, (ylabel, curves), name, scale in zip(
-        axes[0], panels.items(), names, scales, strict=True
+        axes, panels.items(), names, scales, strict=True
     ):
         for curve in curves:
             draw_curve(ax, *curve)
@@ -117,8 +171,54 @@ def plot_curves(
             ax.xaxis.set_minor_locator(NullLocator())
         if shade:
             ax.axvspan(*shade, color=COLORS["noise"], alpha=0.2, lw=0)
-        if any(curve[0] for curve in curves):
-            ax.legend()
+    for ax, curves in zip(axes, panels.values(), strict=True):
+        name_curves(ax, [curve[3] for curve in curves if curve[0]])
+
+
+def name_curves(ax: Axes, roles: Sequence[str]) -> None:
+    """Names at the ends of the curves, or a legend where they are crowded.
+
+    roles: of the curves that have a name, in order
+    """
+    named = [x for x in ax.lines if not x.get_label().startswith("_")]
+    if not named:
+        return
+    ax.autoscale_view()  # the limits that it will be drawn with
+    heights = [_height_at_end(ax, line) for line in named]
+    wide, high = ax.figure.get_size_inches() * 72 * ax.get_position().size
+    lengths = [0.55 * SMALL * _letters(x.get_label()) for x in named]
+    apart = np.diff(sorted(heights)) * high > APART * SMALL
+    one_end = len({line.get_xdata()[-1] for line in named}) == 1
+    if max(lengths) < ROOM_FOR_NAMES * wide and all(apart) and one_end:
+        for line, height, role in zip(named, heights, roles, strict=True):
+            _name_end(ax, line, height, role)
+    elif is_narrow():  # there is no room among the curves
+        row = sum(lengths) + 45 * len(named) < wide
+        ax.legend(ncols=len(named) if row else 1, **ABOVE)
+    else:
+        ax.legend()
+
+
+def _name_end(ax: Axes, line: Line2D, height: float, role: str) -> None:
+    ax.annotate(
+        line.get_label(),
+        (1, height),
+        (4, 0),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="center",
+        fontsize=SMALL,
+        color=TEXT_COLORS[role.partition(" ")[0]],
+    )
+
+
+def _height_at_end(ax: Axes, line: Line2D) -> float:
+    end = line.get_xdata()[-1], line.get_ydata()[-1]
+    return ax.transAxes.inverted().transform(ax.transData.transform(end))[1]
+
+
+def _letters(label: str) -> int:
+    return sum(len(run[0]) for run in runs_of(label) or [(label,)])
 
 
 def plot_targets(
@@ -173,7 +273,7 @@ def plot_runs(
     curves = {}
     for label, (runs, value) in panels.items():
         curves[label] = [
-            (names[0], x, *_mean_and_band(runs, "guidance -")),
+            (names[0], x, *_mean_and_band(runs, "guidance")),
             (names[1], x, value.expand(len(x)), "truth"),
         ]
     plot_curves(curves, **axes)
@@ -238,6 +338,7 @@ def plot_schedules(schedules: dict[str, NoiseSchedule]) -> None:
     plot_curves(panels)
 
 
+@in_two_forms
 def plot_bars(
     panels: dict[str, Tensor],
     xlabel: str = "class",
@@ -248,10 +349,8 @@ def plot_bars(
 
     panels: {title: (C,)}    expected: (C,) drawn as dashed steps over each
     """
-    _, axes = plt.subplots(
-        1, len(panels), figsize=(WIDTH, 2.2), sharey=True, squeeze=False
-    )
-    for ax, (name, heights) in zip(axes[0], panels.items(), strict=True):
+    axes = axes_for(len(panels), 2.2, sharey=True)
+    for ax, (name, heights) in zip(axes, panels.items(), strict=True):
         places = range(len(heights))
         ax.bar(places, as_array(heights), color=line_style(role)["color"])
         if expected is not None:
@@ -265,11 +364,12 @@ def plot_bars(
             )
         ax.set_title(name, fontsize=SMALL, pad=3)
         ax.set(xlabel=xlabel, xticks=list(places))
-    axes[0, 0].set_ylabel("share")
+    axes[0].set_ylabel("share")
     if expected is not None:
-        axes[0, -1].legend(handlelength=1.4)
+        axes[-1].legend(handlelength=1.4)
 
 
+@in_two_forms
 def plot_stops(
     stops: dict[str, Tensor], last: int, xlabel: str = "step $t$"
 ) -> None:
@@ -277,9 +377,9 @@ def plot_stops(
 
     stops: {row name: (N,) steps}    last: T; all dots have the colour of t
     """
-    _, ax = plt.subplots(figsize=(WIDTH, 0.6 + 0.4 * len(stops)))
+    _, ax = plt.subplots(figsize=(width(), 0.6 + 0.4 * len(stops)))
     for y, t in enumerate(stops.values()):
-        ax.axhline(y, color="#cccccc", lw=0.8, zorder=1)
+        ax.axhline(y, color=FAINT, lw=0.8, zorder=1)
         ax.scatter(
             as_array(t),
             [y] * len(t),
@@ -287,7 +387,7 @@ def plot_stops(
             cmap=TIME,
             vmin=0,
             vmax=last,
-            edgecolors="#444444",
+            edgecolors=INK,
             lw=0.6,
             zorder=2,
             clip_on=False,
@@ -298,6 +398,7 @@ def plot_stops(
     ax.spines["left"].set_visible(False)
 
 
+@in_two_forms
 def plot_walkers(
     paths: Tensor, mean: Tensor, std: Tensor, shown: int = 12
 ) -> None:
@@ -305,17 +406,18 @@ def plot_walkers(
 
     paths: (T + 1, N)    mean, std: (T + 1,)
     """
-    _, ax = plt.subplots(figsize=(WIDTH, 2.6))
+    _, ax = plt.subplots(figsize=(width(), 2.6))
     t = range(len(paths))
     paths, mean, std = as_array(paths), as_array(mean), as_array(std)
-    ax.plot(t, paths[:, :shown], color=COLORS["xt"], lw=0.6, alpha=0.7)
+    thin = {"lw": 0.6, "alpha": 0.7, "rasterized": True}
+    ax.plot(t, paths[:, :shown], color=COLORS["xt"], **thin)
     ax.plot([], [], color=COLORS["xt"], label="walkers $x_t$")
     ax.plot(t, mean, **line_style("x0"), label="mean")
     band = {"color": COLORS["truth"], "ls": "--", "lw": 1}
     ax.plot(t, mean - 2 * std, **band, label="mean ± 2 std")
     ax.plot(t, mean + 2 * std, **band)
     ax.set(xlabel="step $t$", ylabel="$x_t$", xlim=(0, len(paths) - 1))
-    ax.legend(ncols=3, loc="lower center")
+    ax.legend(ncols=3, **ABOVE)
 
 
 def plot_paths(
@@ -338,6 +440,7 @@ def plot_paths(
     plot_curves(curves)
 
 
+@in_two_forms
 def plot_histograms(
     samples: dict[str, Tensor],
     grid: Tensor,
@@ -350,17 +453,15 @@ def plot_histograms(
     samples: {title: (N,)}    grid: (G,)    densities: (G,) for each panel
     names: of the histogram and of the density, in the legend
     """
-    _, axes = plt.subplots(
-        1, len(samples), figsize=(WIDTH, 2.2), sharey=True, squeeze=False
-    )
+    axes = axes_for(len(samples), 2.2, sharey=True)
     for ax, (name, x), density in zip(
-        axes[0], samples.items(), densities, strict=True
+        axes, samples.items(), densities, strict=True
     ):
         draw_histogram(ax, x, grid, density, role, names)
         ax.set_xlabel(name)
-    axes[0, 0].set_ylabel("density")
-    axes[0, 0].locator_params(axis="y", nbins=4)  # the same at any height
-    axes[0, -1].legend(handlelength=1.2)
+    axes[0].set_ylabel("density")
+    axes[0].locator_params(axis="y", nbins=4)  # the same at any height
+    axes[-1].legend(handlelength=1.2)
 
 
 def draw_histogram(
@@ -374,17 +475,17 @@ def draw_histogram(
     """A histogram of x (N,) and the exact density (G,) over grid (G,)."""
     bins = torch.linspace(grid[0], grid[-1], 61).numpy()
     color = line_style(role)["color"]
-    ax.hist(as_array(x), bins, density=True, color=color, label=names[0])
+    style = {"density": True, "histtype": "stepfilled"}
+    ax.hist(as_array(x), bins, color=color, label=names[0], **style)
     truth = line_style("truth")
     ax.plot(as_array(grid), as_array(density), label=names[1], **truth)
 
 
+@in_two_forms
 def plot_points(points: dict[str, Tensor], limit: float = 3.5) -> None:
     """Clouds of points side by side.    points: {title: (N, 2)}"""
-    _, axes = plt.subplots(
-        1, len(points), figsize=(WIDTH, WIDTH / len(points)), squeeze=False
-    )
-    for ax, (name, x) in zip(axes[0], points.items(), strict=True):
+    axes = axes_for(len(points), WIDTH / len(points), stacked=False)
+    for ax, (name, x) in zip(axes, points.items(), strict=True):
         draw_points(ax, x, limit)
         ax.set_xlabel(name)
 
@@ -394,7 +495,9 @@ def draw_points(
 ) -> None:
     """A cloud of points (N, 2) in a square from -limit to limit."""
     color = line_style(role)["color"]
-    ax.scatter(*as_array(x).T, s=size, color=color, alpha=0.6, lw=0)
+    dots = {"s": size, "alpha": 0.6, "lw": 0}
+    many = len(x) > MOST_VECTORS
+    ax.scatter(*as_array(x).T, color=color, rasterized=many, **dots)
     ax.set(
         xlim=(-limit, limit),
         ylim=(-limit, limit),
@@ -404,6 +507,7 @@ def draw_points(
     )
 
 
+@in_two_forms
 def plot_arrows(
     panels: dict[str, tuple[Tensor, str]],
     places: Tensor,
@@ -415,12 +519,10 @@ def plot_arrows(
     panels: {title: (arrows (N, 2), role)}    places: (N, 2)
     longest: how long the longest arrow of all is drawn, in units of x
     """
-    _, axes = plt.subplots(
-        1, len(panels), figsize=(WIDTH, WIDTH / len(panels)), squeeze=False
-    )
+    axes = axes_for(len(panels), WIDTH / len(panels), stacked=False)
     most = max(v.norm(dim=1).max().item() for v, _ in panels.values())
     style = {"angles": "xy", "scale_units": "xy", "scale": most / longest}
-    for ax, (name, (v, role)) in zip(axes[0], panels.items(), strict=True):
+    for ax, (name, (v, role)) in zip(axes, panels.items(), strict=True):
         draw_points(ax, places, limit, "noise", size=2)
         color = line_style(role)["color"]
         ax.quiver(
@@ -433,6 +535,7 @@ def plot_arrows(
         ax.set_xlabel(name)
 
 
+@in_two_forms
 def plot_balls(
     panels: dict[str, tuple[Tensor, str, Tensor, str]],
     k: int = 3,
@@ -443,10 +546,8 @@ def plot_balls(
     panels: {title: (centres (N, 2), their role, points (M, 2), their
         role)}; a point in no ball is drawn as a cross
     """
-    _, axes = plt.subplots(
-        1, len(panels), figsize=(WIDTH, WIDTH / len(panels)), squeeze=False
-    )
-    for ax, (title, panel) in zip(axes[0], panels.items(), strict=True):
+    axes = axes_for(len(panels), WIDTH / len(panels), stacked=False)
+    for ax, (title, panel) in zip(axes, panels.items(), strict=True):
         centres, role, points, other_role = panel
         radius = torch.cdist(centres, centres).kthvalue(k + 1).values
         style = {"color": COLORS[role], "alpha": 0.13, "lw": 0}
@@ -462,26 +563,41 @@ def plot_balls(
         ax.set_xlabel(title)
 
 
-def plot_maps(maps: dict[str, Tensor], log: bool = False) -> None:
-    """Matrices as pictures in the colours of time.
+@in_two_forms
+def plot_maps(
+    maps: dict[str, Tensor],
+    log: bool = False,
+    last_rows: Sequence[int] | None = None,
+) -> None:
+    """Matrices as pictures, from black to white.
 
-    maps: {title: (H, W)}, each scaled to its own maximum; log shows decades
+    maps: {title: (H, W)}, from -1 to 1; log: instead, each as a share of
+    its own maximum, in decades
+    last_rows: for each map, what its last row is called, by default H - 1
     """
-    _, axes = plt.subplots(
-        1, len(maps), figsize=(WIDTH, 2.9), squeeze=False
+    axes = axes_for(len(maps), 2.9, stacked=False)
+    low, high, label = (
+        (-6, 0, "log10 (value / maximum)") if log else (-1, 1, "value")
     )
-    for ax, (name, values) in zip(axes[0], maps.items(), strict=True):
-        values = values / values.max()
+    for i, (ax, (name, values)) in enumerate(
+        zip(axes, maps.items(), strict=True)
+    ):
         if log:
-            values = values.clamp(min=1e-6).log10()
-        values = as_array(values)
-        picture = ax.imshow(values, cmap=TIME, interpolation="nearest")
+            values = (values / values.max()).clamp(min=1e-6).log10()
+        picture = ax.imshow(
+            as_array(values),
+            cmap="gray",
+            vmin=low,
+            vmax=high,
+            interpolation="none",
+        )
+        bottom, right = (n - 1 for n in values.shape)
         ax.set_xlabel(name)
-        ax.set(xticks=[], yticks=[])
-    label = "value / maximum"
-    if log:
-        label = f"log10 ({label})"
-    plt.colorbar(picture, ax=axes[0], shrink=0.8, label=label)
+        ax.set_xticks([0, right])
+        ax.set_yticks(
+            [0, bottom], [0, last_rows[i] if last_rows else bottom]
+        )
+    plt.colorbar(picture, ax=axes, shrink=0.8, label=label)
 
 
 def as_array(x: Tensor) -> np.ndarray:

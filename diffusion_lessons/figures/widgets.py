@@ -13,11 +13,11 @@ from functools import cached_property
 import ipywidgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
-from PIL import Image
 
-SCALE = 1.5  # saved pixels per pixel on the page
-COLORS_KEPT = 64  # with k-means, so that thin lines keep their colour
-COLORS_LINKED = 128  # where greys stand beside coloured lines
+from .themed import film_strip, themed_forms
+
+SCALE = 2  # saved pixels per pixel on the page
+PHONE = "(max-width: 600px)"  # where the narrow form is shown
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 Values = Sequence | int | float
 
@@ -32,9 +32,9 @@ MOVE = (
 class Scrubber:
     """One frame of a film strip at a time, moved by a slider.
 
-    The output is one picture, all frames side by side, under a native
+    The output is one picture, all frames side by side, over a native
     slider: alive in the rendered page, by mouse, finger and arrow keys.
-    Where HTML is not shown, the whole strip is.
+    Where HTML is not shown, the frame is that it starts with.
 
     Args:
         frames: matplotlib figures of one size, drawn and closed one by one.
@@ -43,7 +43,6 @@ class Scrubber:
         caption: the sentence under the slider.
         name: what the slider moves, as "step t".
         start: the frame shown first.
-        colors: how many the strip may have; fewer make a lighter page.
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class Scrubber:
         caption: str,
         name: str = "step t",
         start: int = 0,
-        colors: int = COLORS_KEPT,
     ):
         if not labels:
             raise ValueError("a Scrubber takes at least one frame; got 0")
@@ -67,43 +65,52 @@ class Scrubber:
             raise ValueError("alt must say something; labels take no '|'")
         self.labels, self.alt, self.caption = list(labels), alt, caption
         self.name, self.start = name, start
-        pictures = [_draw(figure) for figure in frames]
-        if len(pictures) != len(labels):
+        forms, self.png = [], b""
+        for i, figure in enumerate(frames):
+            self.width = round(100 * figure.get_figwidth())
+            if i == start:
+                self.png = _png(figure)
+            forms.append(themed_forms(figure))
+            plt.close(figure)
+        if len(forms) != len(labels):
             raise ValueError(
                 "a Scrubber takes one label for each of its frames; got "
-                f"{len(pictures)} frames and {len(labels)} labels"
+                f"{len(forms)} frames and {len(labels)} labels"
             )
-        if len({p.size for p in pictures}) > 1:
-            raise ValueError("all frames must have one size")
-        width, height = pictures[0].size
-        self.width = round(width / SCALE)
-        self.strip = width * len(pictures), height
-        self.png = _film_strip(pictures, colors)
+        wide, *narrow = zip(*forms, strict=True)
+        self.strip = film_strip(wide)
+        self.narrow_strip = film_strip(*narrow) if narrow else None
 
     def _repr_html_(self) -> str:
         quote = html.escape
         labels = quote("|".join(self.labels))
         first, last = quote(self.labels[self.start]), len(self.labels) - 1
-        src = base64.b64encode(self.png).decode()
-        wide, high = self.strip  # its place, before it is decoded
         return (
             '<figure class="dl-scrub" style="margin:0;'
             f'max-width:{self.width}px">'
-            '<div class="dl-frame" style="overflow:hidden">'
+            '<div class="dl-frame" style="overflow:hidden;direction:ltr;'
+            'background:var(--fig-ground,#fff)"><picture>'
+            f"{self._source()}"
             f'<img class="dark-light" alt="{quote(self.alt)}" '
-            f'width="{wide}" height="{high}" '
-            f'src="data:image/png;base64,{src}" style="display:block;'
+            f'{_place("src", self.strip)} style="display:block;'
             f"width:{100 * (last + 1)}%;max-width:none;height:auto;"
-            f'margin-left:{-100 * self.start}%"></div>'
+            "color-scheme:var(--fig-scheme,light);"
+            f'margin-left:{-100 * self.start}%"></picture></div>'
             f"<figcaption><label>{quote(self.name)} "
             f'<input type="range" min="0" max="{last}" step="1" '
             f'value="{self.start}" data-labels="{labels}" '
             f'aria-valuetext="{first}" oninput="{MOVE}" '
-            'style="width:100%"></label> '
+            'autocomplete="off" style="width:100%"></label> '
             f"<output>{first}</output>"
             f'<p class="dl-caption">{quote(self.caption)}</p>'
             "</figcaption></figure>"
         )
+
+    def _source(self) -> str:
+        if self.narrow_strip is None:
+            return ""
+        strip = _place("srcset", self.narrow_strip)
+        return f'<source media="{PHONE}" {strip}>'
 
     def _repr_png_(self) -> bytes:
         return self.png
@@ -131,7 +138,7 @@ class Live(Scrubber):
             numbers, a frame each. The others: a ``range`` is a slider, a
             list a menu, a number a field to type in. They begin at the
             first value, or at the number.
-        labels, alt, caption, name, start, colors: as for Scrubber.
+        labels, alt, caption, name, start: as for Scrubber.
     """
 
     def __init__(
@@ -147,7 +154,6 @@ class Live(Scrubber):
         swept, *others = settings
         rest = {name: _default(settings[name]) for name in others}
         frames = (draw(**{swept: v}, **rest) for v in settings[swept])
-        words = {"colors": COLORS_LINKED} | words
         super().__init__(frames, labels, start=start, **words)
 
     @cached_property
@@ -187,13 +193,15 @@ class Live(Scrubber):
     def _redraw(self, _change: dict | None = None) -> None:
         chosen = {k: control.value for k, control in self.controls.items()}
         try:
-            png = _png(_draw(self.draw(**chosen)))
+            figure = self.draw(**chosen)
         except ValueError as error:
             self.message.value = (
                 f'<p role="alert"><b>Not drawn:</b> '
                 f"{html.escape(str(error))}</p>"
             )
             return
+        png = _png(figure)
+        plt.close(figure)
         self.message.value = ""
         self.picture.value = (
             f'<img alt="{html.escape(self.alt)}" style="width:100%" '
@@ -247,23 +255,16 @@ def _on_colab() -> bool:
     return "google.colab" in sys.modules
 
 
-def _draw(figure: Figure) -> Image.Image:
+def _place(attribute: str, strip: tuple[str, int, int]) -> str:
+    """The address of a strip, and its size, before it is decoded."""
+    address, wide, high = strip
+    return (
+        f'{attribute}="{html.escape(address)}" width="{wide}" '
+        f'height="{high}"'
+    )
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=100 * SCALE)
-    plt.close(figure)
-    return Image.open(buffer).convert("RGB")
-
-
-def _film_strip(pictures: list[Image.Image], colors: int) -> bytes:
-    width, height = pictures[0].size
-    strip = Image.new("RGB", (width * len(pictures), height), "white")
-    for i, picture in enumerate(pictures):
-        strip.paste(picture, (i * width, 0))
-    strip = strip.quantize(colors, kmeans=1, dither=Image.Dither.NONE)
-    return _png(strip)
-
-
-def _png(picture: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    picture.save(buffer, "png", optimize=True)
     return buffer.getvalue()

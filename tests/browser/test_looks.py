@@ -1,5 +1,7 @@
 """What the reader's settings ask for: darkness, stillness, paper."""
 
+import re
+
 import pytest
 from pages import CHAPTERS, PHONE, each_chapter, each_page
 
@@ -12,11 +14,13 @@ FILTERED = """() => [...document.querySelectorAll('.bd-article img')]
         if (getComputedStyle(p).filter !== 'none') return true;
         return false; })
     .map(e => e.alt)"""
-NOT_ON_WHITE = """() => [...document.querySelectorAll(
-        '.bd-article div.cell_output img')]
-    .filter(e => ![e, e.parentElement].some(e =>
-        getComputedStyle(e).backgroundColor === 'rgb(255, 255, 255)'))
-    .map(e => e.alt)"""
+# Figures that do not change with the page's colours.
+UNCHANGED = """() => [
+        ...document.querySelectorAll('.bd-article figure img')]
+    .filter(e => !e.closest('.dl-scrub')).map(e => e.alt)"""
+# The colours of the words in all figures.
+INK = """() => [...document.querySelectorAll('.dl-figure text')]
+    .filter(e => e.checkVisibility()).map(e => getComputedStyle(e).fill)"""
 MOVING = """() => [...document.querySelectorAll('*')].filter(e => {
         const s = getComputedStyle(e);
         const long = t => t.split(',').some(t => parseFloat(t) > 0);
@@ -104,11 +108,24 @@ def test_no_output_and_no_formula_is_cut(name, visit):
 
 
 @each_chapter
-def test_in_the_dark_figures_keep_their_colours_on_white(name, visit):
-    page = visit(name, color_scheme="dark").page
-    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
-    assert page.evaluate(FILTERED) == []
-    assert page.evaluate(NOT_ON_WHITE) == []
+def test_in_the_dark_figures_have_the_pages_ground_and_ink(name, visit):
+    inks = {}
+    for scheme in ("light", "dark"):
+        page = visit(name, color_scheme=scheme).page
+        assert page.evaluate("document.documentElement.dataset.theme") == (
+            scheme
+        )
+        assert page.evaluate(FILTERED) == []
+        assert page.evaluate(UNCHANGED) == []
+        inks[scheme] = page.evaluate(INK)
+        assert len(inks[scheme]) > 5
+    assert all(light(ink) < 0.5 for ink in inks["light"])
+    assert all(light(ink) > 0.5 for ink in inks["dark"])
+
+
+def light(color):
+    red, green, blue = map(int, re.findall(r"\d+", color)[:3])
+    return (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255
 
 
 @pytest.mark.parametrize("name", CHAPTERS[:2])
