@@ -34,7 +34,7 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling"},
-        {"training", "figures", "diffusers", "__main__", "first"},
+        {"training", "edit", "figures", "diffusers", "__main__", "first"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
         {"refusals"},
