@@ -436,8 +436,11 @@ def test_nothing_runs_until_it_is_consumed_and_only_so_far(edit, capsys):
 
 
 def test_gradients_are_off_inside_and_as_before_outside(edit):
+    """Whether the network asks for a gradient or the picture does."""
     weight = torch.ones(1, dtype=torch.float64, requires_grad=True)
-    for snapshot in edit(lambda x, t: weight * x):
+    kind = getattr(edit, "func", edit)
+    picture = {"x0" if kind is noised else "known": weight * X0}
+    for snapshot in edit(lambda x, t: weight * x, **picture):
         assert torch.is_grad_enabled()
         assert not snapshot.x.requires_grad
         assert not snapshot.x0_hat.requires_grad
