@@ -227,7 +227,7 @@ function yourWay(place) {
 
 // A link into something veiled opens it, and counts as no answer.
 function openTarget() {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1).split("?")[0]));
   const veiled = target && target.closest(".dl-veiled");
   if (veiled) questions.find(({ followers }) => followers?.includes(veiled))?.veil(false);
 }

@@ -166,7 +166,7 @@ class DrawingBoard {
   set text(text) {
     const letters = text.replace(/([a-p_])(\d{1,3})/g, (_, letter, times) => letter.repeat(times));
     const levels = Array.from(letters, (letter) => DrawingBoard.LETTERS.indexOf(letter));
-    if (levels.length !== this.pixels.length || levels.includes(-1)) throw new Error(`the drawing in the address is not one of ${this.side} × ${this.side} pixels`);
+    if (levels.length !== this.pixels.length || levels.includes(-1)) throw new Error(`The drawing in the address is not one of ${this.side} × ${this.side} pixels.`);
     this.pixels = Uint8Array.from(levels);
     this.show();
   }

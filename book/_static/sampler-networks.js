@@ -91,9 +91,13 @@ const diffusionNetworks = (() => {
 
   const script = () => once("script", () => new Promise((resolve, reject) => {
     const made = document.createElement("script");
+    const failed = () => reject(new Error(`${SCRIPT} did not arrive`));
     made.src = address(SCRIPT);
-    made.onload = () => resolve((arrived[SCRIPT] = FILES[SCRIPT]));
-    made.onerror = () => reject(new Error(`${SCRIPT} did not arrive`));
+    made.onload = () => {
+      if (typeof ort === "undefined") return failed(); // it was something else
+      resolve((arrived[SCRIPT] = FILES[SCRIPT]));
+    };
+    made.onerror = failed;
     document.head.append(made);
   }));
 

@@ -34,10 +34,11 @@
   const OTHERS = {
     start: ["Start from", [["noise", "Noise"], ["drawing", "My drawing"], ["hole", "A hole in it"]]],
     t: ["Noised to t =", TIMES],
-    passes: ["Passes a step", PASSES],
+    passes: ["Passes per step", PASSES],
     second: ["The second value", null], // of what is compared
     drawing: ["The drawing", null],
   };
+  const FURTHER = { t: 15, passes: 7 }; // the second value is so many on, else the next
   const ALL = { ...FIELDS, ...OTHERS };
   const USUAL = { network: "mnist", label: "7", steps: "20", scale: "2", eta: "0", seed: "0", show: "one", compare: "", start: "noise", t: "700", passes: "3", second: "", drawing: "" };
 
@@ -127,7 +128,9 @@
       this.tools = element("fieldset", { className: "dl-choice" }, element("legend", { textContent: "Draw with" }), ...tools);
       const ready = element("select", {}, ...options([["", "…"], ...CLASSES.map((i) => [i])]));
       ready.onchange = () => {
-        if (ready.value !== "") this.board.digit(Number(ready.value));
+        const { label } = this.form.elements;
+        if (label.value !== "") label.value = ready.value; // what is drawn is what it is led to
+        this.board.digit(Number(ready.value));
         ready.value = "";
       };
       const halves = element("select", {}, ...options([["", "…"], ["top", "top half"], ["bottom", "bottom half"], ["left", "left half"], ["right", "right half"]]));
@@ -221,32 +224,34 @@
         field.dataset.of = what;
         field.setAttribute("aria-label", `The second value: ${words}`);
         const first = elements[what].value;
-        const at = values?.findIndex(([value]) => String(value) === first) + (what === "t" ? 15 : 1);
+        const at = values?.findIndex(([value]) => String(value) === first) + (FURTHER[what] ?? 1);
         field.value = values ? values[at % values.length][0] : (Number(first) + 1) % SEEDS;
         elements.second.replaceWith(field);
       }
       if (wanted !== undefined && allowed(what, wanted)) elements.second.value = wanted;
     }
 
-    // What the address and the page ask for, and what of it makes no sense.
+    // What the page and the address ask for, and what of it makes no sense.
     asked() {
       const asked = {};
       let wrong = "";
-      const ask = (name, value, where) => {
-        if (!(name in ALL)) return;
-        if (allowed(name, value)) asked[name] = value;
-        else wrong = `${where} asks for ${name} = ${value}; it can be ${choices(name)}.`;
+      const ask = ([name, value], where) => {
+        const kind = name === "second" ? asked.compare : name;
+        if (!(name in ALL) || !kind) return;
+        if (allowed(kind, value)) asked[name] = value;
+        else wrong = `${where} asks for ${name} = ${value}; it can be ${choices(kind)}.`;
       };
-      for (const name of Object.keys(ALL)) if (name in this.host.dataset) ask(name, this.host.dataset[name], "This page");
-      for (const [name, value] of inAddress(this.id) ?? []) ask(name, value, "The address");
-      try {
-        if (asked.drawing) {
-          this.board.resize(KNOWN[asked.network ?? USUAL.network].shape[2]);
+      const inPage = Object.keys(ALL).map((name) => [name, this.host.dataset[name]]);
+      inPage.filter(([, value]) => value !== undefined).forEach((one) => ask(one, "This page"));
+      [...(inAddress(this.id) ?? [])].forEach((one) => ask(one, "The address"));
+      if (asked.drawing) {
+        this.board.resize(KNOWN[asked.network ?? USUAL.network].shape[2]);
+        try {
           this.board.text = asked.drawing;
+        } catch (error) {
+          delete asked.drawing;
+          wrong = error.message;
         }
-      } catch (error) {
-        delete asked.drawing;
-        wrong = `${error.message[0].toUpperCase()}${error.message.slice(1)}.`;
       }
       return { asked, wrong };
     }
