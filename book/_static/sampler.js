@@ -83,7 +83,7 @@
       this.form = element("form", { autocomplete: "off" }, this.startBox(), this.boardBox());
       this.form.onsubmit = (event) => event.preventDefault();
       this.form.oninput = ({ target }) => target.name === "t" && this.preview();
-      this.form.onchange = ({ target }) => target.name in ALL && this.chosen(target.name);
+      this.form.onchange = ({ target }) => Object.hasOwn(ALL, target.name) && this.chosen(target.name);
       this.place = element("div", { className: "dl-runs" });
       this.slider = element("input", { type: "range", min: 0, step: 1, value: 0 });
       this.slider.setAttribute("aria-label", "step of the sampler");
@@ -109,7 +109,7 @@
       const { asked, wrong } = this.asked();
       this.write({ ...USUAL, ...asked });
       this.preview();
-      this.status.textContent = wrong || this.invitation();
+      if (wrong) this.say(wrong);
     }
 
     startBox() {
@@ -121,7 +121,7 @@
     boardBox() {
       this.board = new DrawingBoard((finished) => this.drawn(finished));
       const tools = [["pen", "Pen"], ["rubber", "Rubber"], ["hole", "Hole"]].map(([value, text]) => {
-        const tool = element("input", { type: "radio", name: `${this.id}-tool`, value, checked: value === "pen" });
+        const tool = element("input", { type: "radio", name: "tool", value, checked: value === "pen" });
         tool.onchange = () => (this.board.tool = value);
         return element("label", {}, tool, element("span", { textContent: text }));
       });
@@ -163,6 +163,11 @@
       return size ? `Run loads the network first: ${size.toFixed(1)} MB, once.` : "";
     }
 
+    // What is said again is not read aloud again.
+    say(words) {
+      if (this.status.textContent !== words) this.status.textContent = words;
+    }
+
     /* 2. The settings: in the form, in the address, and what follows. */
 
     // As text, {name: value}; what the form cannot mean is put right.
@@ -187,11 +192,12 @@
     arrange(second) {
       const { label, scale, show, compare } = this.form.elements;
       const start = this.form.elements.start.value;
-      const able = { label: show.value !== "classes", t: start === "drawing", passes: start === "hole" };
+      const led = show.value === "classes" || label.value !== ""; // else there is no class to be led to
+      const able = { label: show.value !== "classes", scale: led, t: start === "drawing", passes: start === "hole" };
       for (const option of compare.options) option.disabled = option.hidden = able[option.value] === false;
       if (compare.selectedOptions[0].disabled) compare.value = "";
       label.disabled = !able.label;
-      scale.disabled = able.label && label.value === "" && compare.value !== "label"; // no class, nothing to be led to
+      scale.disabled = !led && compare.value !== "label";
       this.board.resize(KNOWN[this.form.elements.network.value].shape[2]);
       this.board.holes = start === "hole";
       this.sketch.hidden = start === "noise";
@@ -235,15 +241,14 @@
     asked() {
       const asked = {};
       let wrong = "";
-      const ask = ([name, value], where) => {
+      const inAddress = inHash(this.id);
+      for (const name of Object.keys(ALL)) {
+        const value = inAddress?.get(name) ?? this.host.dataset[name];
         const kind = name === "second" ? asked.compare : name;
-        if (!(name in ALL) || !kind) return;
+        if (value === undefined || !kind) continue;
         if (allowed(kind, value)) asked[name] = value;
-        else wrong = `${where} asks for ${name} = ${value}; it can be ${choices(kind)}.`;
-      };
-      const inPage = Object.keys(ALL).map((name) => [name, this.host.dataset[name]]);
-      inPage.filter(([, value]) => value !== undefined).forEach((one) => ask(one, "This page"));
-      [...(inAddress(this.id) ?? [])].forEach((one) => ask(one, "The address"));
+        else wrong = `This address or page asks for ${name} = ${value}; it can be ${choices(kind)}.`;
+      }
       if (asked.drawing) {
         this.board.resize(KNOWN[asked.network ?? USUAL.network].shape[2]);
         try {
@@ -256,7 +261,7 @@
       return { asked, wrong };
     }
 
-    // The whole of what makes this picture; what is as usual and new is left out.
+    // All that makes this picture, for the address.
     get words() {
       const values = this.read();
       const always = ["network", "label", "steps", "scale", "eta", "seed"];
@@ -290,24 +295,34 @@
 
     drawn(finished) {
       this.halt();
-      if (!finished) return this.preview();
-      toAddress(this);
       this.preview();
       clearTimeout(this.breath);
-      this.breath = setTimeout(() => this.follow(), A_BREATH);
+      this.breath = finished && setTimeout(() => {
+        this.written();
+        this.follow();
+      }, A_BREATH);
+    }
+
+    // A drawing that waited for another stroke is in the address now.
+    written() {
+      if (!this.breath) return;
+      clearTimeout(this.breath);
+      this.breath = null;
+      toAddress(this);
     }
 
     // Run with what holds now if there is a network, else show where it begins.
     follow() {
-      clearTimeout(this.breath);
       const blank = this.read().start !== "noise" && this.board.empty;
       if (this.network && !blank) this.restart();
       else this.preview();
     }
 
     again() {
-      const { seed, show } = this.form.elements;
-      seed.value = (Number(seed.value) + (show.value === "seeds" ? MANY : 1)) % SEEDS;
+      const { seed, second, show, compare } = this.form.elements;
+      for (const field of compare.value === "seed" ? [seed, second] : [seed]) {
+        field.value = (Number(field.value) + (show.value === "seeds" ? MANY : 1)) % SEEDS;
+      }
       this.chosen("seed");
     }
 
@@ -315,9 +330,9 @@
       toAddress(this);
       try {
         await navigator.clipboard.writeText(location.href);
-        this.status.textContent = "The link is copied: it opens this page with these settings.";
+        this.say("The link is copied: it opens this page with these settings.");
       } catch {
-        this.status.textContent = "The link stands in the address line: it opens this page with these settings.";
+        this.say("The link stands in the address line: it opens this page with these settings.");
       }
     }
 
@@ -371,7 +386,10 @@
     async preview() {
       const turn = this.halt();
       const plans = this.plans();
+      this.say(this.invitation());
       this.time.value = this.form.elements.t.value;
+      const noise = (plan) => this.begin({ ...plan, from: null }, KNOWN[plan.name]);
+      if (!this.runs) this.lay(plans.map(noise)); // until it is known how much of a drawing is left
       try {
         const table = plans[0].from ? await facts() : KNOWN;
         if (turn === this.turn) this.lay(plans.map((plan) => this.begin(plan, table[plan.name])));
@@ -381,6 +399,7 @@
     }
 
     async restart() {
+      this.written();
       const { network: name } = this.read();
       const wish = (this.wish = Symbol(name));
       if (missing(name)) this.loading(name);
@@ -420,7 +439,7 @@
       this.bar.hidden = !name;
       this.run.setAttribute("aria-disabled", Boolean(name));
       if (!name) return;
-      this.status.textContent = `Loading ${missing(name).toFixed(1)} MB …`;
+      this.say(`Loading ${missing(name).toFixed(1)} MB …`);
       this.bar.value = share(name);
       this.watch = setInterval(() => (this.bar.value = share(name)), 100);
     }
@@ -438,7 +457,7 @@
     async play() {
       const turn = this.turn;
       const run = (this.running = Symbol("run"));
-      this.status.textContent = "";
+      this.say("");
       this.mark();
       while (this.running === run && turn === this.turn && this.shown < this.last) {
         if (!(await this.reach(this.shown + 1, turn)) || this.running !== run) return;
@@ -491,7 +510,7 @@
         classes: "all ten classes",
       }[this.used.show];
       const steps = [...new Set(this.runs.map((run) => run.plan.numSteps))].join(" and ");
-      this.status.textContent = `Done: ${what} in ${steps} steps${this.runs.length > 1 ? ", two runs" : ""}.`;
+      this.say(`Done: ${what} in ${steps} steps${this.runs.length > 1 ? ", two runs" : ""}.`);
     }
 
     toggle() {
@@ -519,7 +538,7 @@
     fail(error) {
       this.running = null;
       this.mark();
-      this.status.textContent = `The network could not be run: ${error.message}. The slider on this page shows runs that were made before.`;
+      this.say(`The network could not be run: ${error.message}. The slider on this page shows runs that were made before.`);
     }
 
     mark() {
@@ -628,7 +647,7 @@
   /* 5. The address: #sampler?label=7&seed=3/sampler-2?label=1 */
 
   const spoken = () => new Map(location.hash.slice(1).split("/").map((words) => words.split("?")).filter(([id, words]) => /^sampler(-\d+)?$/.test(id) && words));
-  const inAddress = (id) => (spoken().has(id) ? new URLSearchParams(spoken().get(id)) : null);
+  const inHash = (id) => (spoken().has(id) ? new URLSearchParams(spoken().get(id)) : null);
 
   // In the place of what stood there; an anchor stays in the history.
   function toAddress({ id, words }) {
@@ -641,16 +660,16 @@
 
   addEventListener("DOMContentLoaded", () => {
     const samplers = [...document.querySelectorAll(".dl-sampler")].map((host, i) => (host.sampler = new Sampler(host, i ? `sampler-${i + 1}` : "sampler")));
-    const first = samplers.find(({ id, form }) => form && inAddress(id));
+    const first = samplers.find(({ id, form }) => form && inHash(id));
     if (performance.getEntriesByType("navigation")[0]?.type === "navigate") first?.host.scrollIntoView();
     addEventListener("hashchange", () => {
       for (const sampler of samplers) {
-        const words = inAddress(sampler.id);
+        const words = inHash(sampler.id);
         if (!sampler.form || !words || String(words) === sampler.words) continue;
         const { asked, wrong } = sampler.asked();
         sampler.write({ ...USUAL, ...asked });
         sampler.follow();
-        if (wrong) sampler.status.textContent = wrong;
+        if (wrong) sampler.say(wrong);
       }
     });
   });

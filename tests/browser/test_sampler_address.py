@@ -74,6 +74,7 @@ def test_a_link_reproduces_a_drawing_with_its_hole(tab):
     page.get_by_label("Draw me a").select_option("5")
     page.get_by_label("Cut out the").select_option("left")
     choose(page, "passes", 2)
+    assert page.evaluate(HASH).count("drawing=") == 1
     other = tab(words=page.evaluate(HASH))
     drawn = (
         "[...document.querySelector('.dl-sampler').sampler.board.pixels]"
@@ -84,6 +85,26 @@ def test_a_link_reproduces_a_drawing_with_its_hole(tab):
         start(each)
         each.wait_for_function(DONE)
     assert other.evaluate(FILM) == page.evaluate(FILM)
+
+
+def test_a_drawing_in_a_link_stands_there_whether_its_noise_came_or_not(
+    chromium, server, built
+):
+    page = chromium.new_page()
+    page.route("**/networks.json", lambda route: route.abort())
+    words = "#sampler?network=digits&start=drawing&drawing=a24p16a24"
+    page.goto(f"{server}/{FRONT}.html{words}")
+    page.locator(".dl-status", has_text="networks.json did not").wait_for()
+    assert page.locator(".dl-pictures canvas").count() == 2
+    drawn = (
+        "[...document.querySelector('.dl-sampler').sampler.board.pixels]"
+    )
+    assert page.evaluate(drawn) == [0] * 24 + [15] * 16 + [0] * 24
+    page.unroute("**/networks.json")
+    start(page)
+    page.wait_for_function(DONE)
+    assert page.evaluate(FILM)[0]["t"] == 700
+    page.close()
 
 
 def test_reload_and_back_restore_the_settings(tab, server):
@@ -169,7 +190,7 @@ def test_another_link_on_the_same_page_is_followed(tab):
         ("seed=-3", "seed = -3; it can be a whole number from 0 to 9999"),
         ("start=drawing&drawing=a3", "not one of 28 × 28 pixels"),
         ("start=drawing&drawing=%3Cb%3E", "not one of 28 × 28 pixels"),
-        ("compare=scale&second=9", "second = 9; it can be 0, 1, 1.5"),
+        ("second=9&compare=scale", "second = 9; it can be 0, 1, 1.5"),
     ],
 )
 def test_what_an_address_cannot_ask_for_is_told(words, told, tab):
@@ -178,6 +199,13 @@ def test_what_an_address_cannot_ask_for_is_told(words, told, tab):
     assert page.locator("[name=label]").input_value() == "4"
     assert page.locator("[name=steps]").input_value() == "20"
     assert page.locator("[name=seed]").input_value() == "0"
+    assert page.complaints == []
+
+
+def test_what_it_does_not_know_in_an_address_is_nothing(tab):
+    page = tab(words="#sampler?constructor=1&t0String=2&label=4&%")
+    assert page.locator("[name=label]").input_value() == "4"
+    assert "MB" in page.locator(".dl-status").inner_text()
     assert page.complaints == []
 
 
@@ -208,10 +236,6 @@ def test_two_samplers_of_a_page_have_each_their_own_words(
     assert [field.input_value() for field in seeds] == ["5", "4"]
     networks = [hosts.nth(i).locator("[name=network]") for i in range(2)]
     assert [n.input_value() for n in networks] == ["digits", "mnist"]
-    tools = hosts.nth(1).locator("[type=radio][value=rubber]")
-    first = hosts.nth(0).locator("[type=radio][value=pen]")
-    tools.evaluate("e => e.click()")
-    assert first.is_checked()  # the tools of one are not those of the other
     page.close()
 
 
@@ -226,8 +250,11 @@ def test_twelve_seeds_are_twelve_pictures_as_each_alone(tab):
     for i, seed in ((0, 9995), (4, 9999), (5, 0), (11, 6)):
         alone = page.evaluate(ALONE, {"seed": seed, "label": 6})
         assert (last[i] - pixels(alone)[0]).abs().max() < 1e-4
+    choose(page, "compare", "seed")
+    choose(page, "second", 5)
     page.get_by_role("button", name="Again").click()
     assert page.locator("[name=seed]").input_value() == "7"  # twelve on
+    assert page.locator("[name=second]").input_value() == "17"
 
 
 def test_ten_classes_are_drawn_from_one_noise(tab):

@@ -317,7 +317,7 @@ def test_the_network_takes_every_ready_digit_for_what_it_is(tab):
     def loss(picture, label):
         return diffusion_loss(
             net.model,
-            picture.expand(len(t), -1, -1, -1),
+            picture.expand(len(t), 1, -1, -1),
             t,
             noise,
             net.schedule,
@@ -441,3 +441,22 @@ def test_a_stroke_stops_the_run_and_the_next_begins_from_it(tab):
     assert after[0]["x"] != before[0]["x"]
     assert after[-1]["x"] != before[-1]["x"]
     assert run(page).inner_text() == "Run"
+
+
+def test_run_does_not_wait_for_another_stroke(tab):
+    page = drawing(tab)
+    choose(page, "network", "digits")
+    page.get_by_label("Draw me a").select_option("4")
+    run(page).click()
+    page.wait_for_function(DONE)
+    assert "drawing=" in page.evaluate("location.hash")
+    film = page.evaluate(FILM)
+    page.evaluate("""() => {
+        const sampler = document.querySelector('.dl-sampler').sampler;
+        window.begun = 0;
+        const restart = sampler.restart;
+        sampler.restart = () => { begun += 1; restart.call(sampler); };
+    }""")
+    page.wait_for_timeout(700)
+    assert page.evaluate("begun") == 0
+    assert page.evaluate(FILM) == film
