@@ -385,6 +385,7 @@
     // Before anything is run: the noise of the seeds, the drawing under noise.
     async preview() {
       const turn = this.halt();
+      this.forget();
       const plans = this.plans();
       this.say(this.invitation());
       this.time.value = this.form.elements.t.value;
@@ -450,6 +451,11 @@
       return ++this.turn;
     }
 
+    // What was run is over; Run begins anew.
+    forget() {
+      this.runs?.forEach((run) => delete run.steps);
+    }
+
     get going() {
       return Boolean(this.runs?.[0].steps);
     }
@@ -485,7 +491,7 @@
         }
       } catch (error) {
         if (turn !== this.turn) return false;
-        this.runs.forEach((run) => delete run.steps); // Run begins anew
+        this.forget();
         this.fail(error);
         return false;
       }

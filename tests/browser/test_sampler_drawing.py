@@ -444,19 +444,24 @@ def test_a_stroke_stops_the_run_and_the_next_begins_from_it(tab):
 
 
 def test_run_does_not_wait_for_another_stroke(tab):
+    """Nor does the drawing begin a second time when the wait is over."""
     page = drawing(tab)
     choose(page, "network", "digits")
-    page.get_by_label("Draw me a").select_option("4")
-    run(page).click()
+    page.get_by_label("Draw me a").select_option("1")
+    start(page)
     page.wait_for_function(DONE)
-    assert "drawing=" in page.evaluate("location.hash")
-    film = page.evaluate(FILM)
     page.evaluate("""() => {
         const sampler = document.querySelector('.dl-sampler').sampler;
-        window.begun = 0;
         const restart = sampler.restart;
+        window.begun = 0;
         sampler.restart = () => { begun += 1; restart.call(sampler); };
+        sampler.board.digit(4);
+        sampler.run.click();
     }""")
-    page.wait_for_timeout(700)
-    assert page.evaluate("begun") == 0
-    assert page.evaluate(FILM) == film
+    four = page.evaluate(
+        "document.querySelector('.dl-sampler').sampler.board.text"
+    )
+    assert f"drawing={four}" in page.evaluate("location.hash")
+    page.wait_for_timeout(1000)
+    page.wait_for_function(DONE)
+    assert page.evaluate("begun") == 1
