@@ -78,3 +78,11 @@ addEventListener("load", async () => {
   fitFormulas();
   addEventListener("resize", fitFormulas);
 });
+
+// What nobody sees need not move.
+addEventListener("DOMContentLoaded", () => {
+  const watch = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting } of seen) target.classList.toggle("dl-away", !isIntersecting);
+  });
+  document.querySelectorAll(".dl-pulse").forEach((film) => watch.observe(film));
+});
