@@ -84,31 +84,6 @@ def test_search_finds(words, page, disk, html, server, chromium):
 # Entered
 
 
-def bottom(page, selector):
-    box = page.locator(selector).first.bounding_box()
-    return box["y"] + box["height"]
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "screens"), [(1280, 800, 1), (PHONE, 844, 2)]
-)
-def test_the_first_screen_answers(width, height, screens, html, chromium):
-    page = chromium.new_page(viewport={"width": width, "height": height})
-    page.goto((html / f"{FRONT}.html").as_uri())
-    assert bottom(page, f"a:has-text('{START}')") <= height
-    assert (
-        bottom(page, ".bd-article li:has-text('You will be able to')")
-        <= height
-    )
-    assert bottom(page, ".bd-article li:has-text('eight hours')") <= height
-    assert (
-        bottom(page, ".bd-article a:has-text('my samples are noise')")
-        <= height
-    )
-    assert bottom(page, "figure.dl-scrub") <= height * screens
-    page.close()
-
-
 @pytest.mark.parametrize("width", [PHONE, 1280])
 def test_the_front_pages_button_is_for_fingers(width, visit):
     button = visit(FRONT, width).page.locator(f"a:has-text('{START}')")
