@@ -94,7 +94,7 @@
     }
 
     excuse(why) {
-      const words = `Here the network itself would run, but ${why}. The slider on this page shows runs that were made before.`;
+      const words = `Here the network itself would run, but ${why}. The film on this page shows a run that was made before.`;
       this.host.replaceChildren(element("p", { className: "dl-sampler-why", textContent: words }));
     }
 
@@ -310,7 +310,7 @@
     }
   }
 
-  const sorry = (error) => `The network could not be run: ${error.message}. The slider on this page shows runs that were made before.`;
+  const sorry = (error) => `The network could not be run: ${error.message}. The film on this page shows a run that was made before.`;
 
   // -1 black, 1 white, as every picture of the book; mid grey for none.
   function draw(canvas, picture, [, height, width]) {

@@ -555,8 +555,9 @@ def test_a_missing_network_is_told_and_can_be_tried_again(tab):
     page.locator(".dl-sampler button").click()
     words = page.locator(".dl-status", has_text="mnist.onnx is missing")
     words.wait_for()
-    assert "The slider on this page" in words.inner_text()
-    assert page.locator("figure.dl-scrub").first.is_visible()
+    assert "The film on this page" in words.inner_text()
+    film = page.locator("figure:is(.dl-scrub, .dl-pulse)").first
+    assert film.is_visible()
     assert page.evaluate("document.activeElement.tagName") == "BUTTON"
     page.unroute("**/mnist.onnx")
     start(page)
@@ -577,8 +578,8 @@ def test_from_disk_it_says_why_not(name, visit, built):
     page = visit(name).page
     words = page.locator(".dl-sampler").inner_text()
     assert "opened from disk" in words
-    assert "slider on this page" in words
-    assert page.locator("figure.dl-scrub").count() > 0
+    assert "film on this page" in words
+    assert page.locator("figure:is(.dl-scrub, .dl-pulse)").count() > 0
 
 
 def test_a_build_without_it_says_so(chromium, server):
