@@ -229,6 +229,18 @@ def test_every_picture_loads_when_it_comes_near_and_moves_nothing(front):
     assert sum(page.evaluate("shifts")) < 0.001  # the theme's own icons
 
 
+def test_a_picture_has_its_place_before_it_comes(chromium, html):
+    page = chromium.new_page(viewport={"width": 1400, "height": 900})
+    page.route("**/_static/chapters/*", lambda route: route.abort())
+    page.goto((html / f"{FRONT}.html").as_uri())
+    for image in page.locator(".dl-cards img").all():
+        assert image.evaluate("e => e.naturalWidth") == 0
+        box = image.bounding_box()
+        assert box["width"] > 300
+        assert box["width"] == pytest.approx(2 * box["height"], rel=0.01)
+    page.close()
+
+
 def test_a_card_can_be_pressed_anywhere(front):
     page = front()
     for place in ("img", ".dl-asks"):
