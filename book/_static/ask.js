@@ -53,9 +53,9 @@ function choiceOf(item) {
   return { label, range, reason, right: verdict === "yes" };
 }
 
-// A number as people write it: 0.01, 0,01, 1e-4, 3,136, −2 or 5 %; else NaN.
+// A number as people write it: 0.01, 0,01, 1e-4, 3,136 or −2; else NaN.
 function numberOf(text) {
-  let plain = text.trim().replace("−", "-").replace(/\s*%$/, "");
+  let plain = text.trim().replace("−", "-");
   if (/^-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/.test(plain)) plain = plain.replaceAll(",", "");
   plain = plain.replace(",", ".");
   return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) ? Number(plain) : NaN;

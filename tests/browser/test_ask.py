@@ -147,10 +147,21 @@ def test_a_wrong_number_is_told_why_and_what_is_right(ask):
 def test_what_is_no_number_is_no_answer(ask):
     page = ask(COUNTS)
     before = veiled(page)
-    for words in ("", "small", "1 2", "0.0.1", "±1", "Infinity"):
+    for words in ("", "small", "1 2", "0.0.1", "±1", "1 %", "Infinity"):
         write(page, words)
         assert verdict(page).startswith("Write a number first, as ")
         assert veiled(page) == before
+
+
+def test_a_comma_parts_thousands_or_decimals(ask):
+    page = ask("book/bound")
+    two = page.locator(BOX, has_text="How large is the divergence?")
+    field = two.get_by_label("Your number")
+    for number, said in [("2,00", "right"), ("2,000", "no. That is too l")]:
+        field.fill(number)
+        field.press("Enter")
+        assert f"You said {number}: {said}" in two.inner_text()
+        two.get_by_role("button", name="Answer again").click()
 
 
 def test_a_number_is_remembered_counted_and_given_again(ask):
