@@ -103,12 +103,15 @@ def test_a_chapters_picture_fills_its_card(stem):
     assert filled > 0.8
 
 
+CUTS = [(0, 9), (14, 15), (20, 79), (84, 85), (90, 99)]
+
+
 @pytest.fixture
 def tiles():
-    """Three black tiles, the first and the last of them cut."""
+    """Five black tiles, the first and the last of them cut."""
     sheet = Image.new("RGB", (100, 30), "white")
     pen = ImageDraw.Draw(sheet)
-    for left, right in ((0, 9), (20, 79), (90, 99)):
+    for left, right in CUTS:
         pen.rectangle((left, 5, right, 24), fill="black")
     return sheet
 
@@ -117,9 +120,9 @@ def tiles():
     ("left", "right", "blocks"),
     [
         (False, False, (0, 100)),
-        (True, False, (20, 100)),
-        (False, True, (0, 80)),
-        (True, True, (20, 80)),
+        (True, False, (14, 100)),
+        (False, True, (0, 86)),
+        (True, True, (14, 86)),
     ],
 )
 def test_a_tile_is_shown_whole_or_not(tiles, left, right, blocks):
