@@ -68,10 +68,7 @@ class Visit:
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
         self.page.on("requestfinished", self._weigh)
         self.page.goto(address, wait_until="load")
-        self.page.wait_for_function(
-            "window.MathJax === undefined || MathJax.startup?.promise"
-        )
-        self.page.evaluate("window.MathJax && MathJax.startup.promise")
+        self.page.evaluate("document.fonts.ready.then(() => {})")
 
     def _gate(self, route):
         if route.request.url.startswith(LOCAL):

@@ -104,12 +104,9 @@ def serve(html_folder: Path, base: str):
 
 
 def print_page(page: Page, name: str, base: str) -> Bound:
-    """Open a page of the book and print it, its formulas set."""
+    """Open a page of the book and print it, once its fonts are there."""
     page.goto(f"{base}{name}.html", wait_until="load")
-    page.wait_for_function(
-        "window.MathJax === undefined || MathJax.startup?.promise"
-    )
-    page.evaluate("window.MathJax && MathJax.startup.promise")
+    page.evaluate("document.fonts.ready.then(() => {})")
     title = page.evaluate(
         """() => {
         const h1 = document.querySelector("article h1").cloneNode(true);
