@@ -8,7 +8,6 @@ Each formula is there twice: drawn for eyes, and as MathML for those who
 listen. Its TeX is kept beside it, for those who copy it (page.js).
 """
 
-import html
 import json
 import shutil
 import subprocess
@@ -103,7 +102,7 @@ def set_all(app: Sphinx, env: BuildEnvironment) -> None:
         if one["error"]:
             logger.warning(
                 "this formula cannot be set: %s\n%s",
-                html.unescape(one["error"]),
+                one["error"],
                 formula.tex,
                 location=node,
             )
@@ -131,7 +130,9 @@ def visit_inline(translator: HTML5Translator, node: nodes.math) -> None:
     raise nodes.SkipNode
 
 
-def visit_block(translator: HTML5Translator, node: nodes.math_block) -> None:
+def visit_block(
+    translator: HTML5Translator, node: nodes.math_block
+) -> None:
     """A formula with a line of its own, and its number if it has one."""
     translator.body.append(start(translator, node, "div"))
     translator.body.append(of(translator, node))

@@ -104,8 +104,13 @@ def serve(html_folder: Path, base: str):
 
 
 def print_page(page: Page, name: str, base: str) -> Bound:
-    """Open a page of the book and print it, once its fonts are there."""
+    """Open a page of the book and print it, pictures and fonts loaded."""
     page.goto(f"{base}{name}.html", wait_until="load")
+    page.evaluate(
+        """() => Promise.all([...document.images].map(picture => {
+        picture.loading = "eager";
+        return picture.decode(); }))"""
+    )
     page.evaluate("document.fonts.ready.then(() => {})")
     title = page.evaluate(
         """() => {
