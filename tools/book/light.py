@@ -5,8 +5,8 @@ Once the pages are written
 - each icon is drawn into them. The theme's script holds every icon there
   is, 1.5 MB of them, and puts an <svg> in the place of each name; so does
   this, with the outlines found in it. Then script and icon fonts go.
-- the theme's scripts wait until the page can be read, and the index of the
-  whole book is loaded only where it is asked for words.
+- the theme's scripts wait until the page can be read, and Sphinx's own
+  search with its index of the whole book is left out.
 - a picture far down is loaded when it comes near, and its place is kept.
 """
 
@@ -39,7 +39,12 @@ ICON = re.compile(
 )
 PICTURE = re.compile(r'<img (?P<rest>[^>]*src="(?P<path>[^":]+)"[^>]*)>')
 SCRIPT = re.compile(r'<script (?P<rest>[^>]*src="[^"]*"[^>]*)></script>')
-DROPPED = ("scripts/fontawesome.js",)
+DROPPED = (  # find.js searches by section
+    "scripts/fontawesome.js",
+    "searchtools.js",
+    "language_data.js",
+    "searchindex.js",
+)
 AT_ONCE = ("documentation_options.js",)  # what stands in the page reads it
 
 
