@@ -7,7 +7,7 @@ const ROOT = new URL("..", document.currentScript.src);
 const SMALL = new Set("a an and are at be by can do does for how i if in is it its my not of on or so that the their there this to we what when where which who why with you your".split(" "));
 const EVERYWHERE = /^(recall|exercises|in three lines|code for this chapter|what people get wrong here)$/;
 // What explains comes before what lists.
-const PLACES = [[/\/(api|references)\.html/, 0.5], [/\/(glossary|cheatsheet|errata|benchmarks|map|intro)\.html/, 0.8]];
+const PLACES = [[/\/(api|references)\.html/, 0.5], [/\/glossary\.html/, 0.4], [/\/(cheatsheet|errata|benchmarks|map|intro)\.html/, 0.8]];
 
 const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
@@ -19,7 +19,8 @@ function sections() {
     script.src = new URL("_static/sections.js", ROOT);
     script.onload = () => resolve(window.SECTIONS.map(([title, page, address, terms, text]) => ({
       title, page, address, text,
-      heading: fold(title.replace(/^[\d.]+ /, "")), above: fold(page), terms: fold(terms), words: fold(text),
+      heading: fold(title.replace(/^[\d.]+ /, "")), above: fold(page), words: fold(text),
+      terms: EVERYWHERE.test(fold(title)) ? "" : fold(terms),  // it repeats, and explains nothing
     })));
     script.onerror = () => reject(Error("the index of the sections could not be loaded"));
     document.head.append(script);
@@ -32,7 +33,7 @@ function sections() {
 function pattern(word) {
   const stem = word.length > 4 ? word.replace(/(ing|ed|es|s)$/, "") : word;
   const whole = word.length < 4 || /[^\p{L}]/u.test(word);
-  return new RegExp(`(?<![\\p{L}\\d_])${escaped(whole ? word : stem)}${whole ? "(?![\\p{L}\\d])" : ""}`, "gu");
+  return new RegExp(`(?<![\\p{L}\\d_])${escaped(whole ? word : stem)}${whole ? "(?![\\p{L}\\d])" : "\\p{L}*"}`, "gu");
 }
 
 function read(query) {
@@ -68,8 +69,8 @@ function score(section, asked) {
     if (asked.phrase.test(section.words)) sum += 20;
   }
   if (section.heading === asked.whole) sum += 60;
-  if (asked.symbol && /\/notation\.html/.test(section.address)) sum *= 3;
-  if (EVERYWHERE.test(section.heading)) sum *= 0.6;
+  if (asked.symbol && /\/notation\.html/.test(section.address)) sum = 3 * sum + 40;
+  if (EVERYWHERE.test(section.heading)) sum *= 0.3;
   return PLACES.reduce((sum, [place, factor]) => place.test(section.address) ? sum * factor : sum, sum);
 }
 

@@ -48,7 +48,9 @@ LEFT_OUT = (
     nodes.system_message,
     nodes.raw,
     nodes.image,
+    nodes.literal_block,
     addnodes.desc,
+    addnodes.glossary,
 )
 
 
@@ -106,7 +108,7 @@ def terms(section: nodes.section) -> str:
 
 
 def entries(page: str, doctree: nodes.document) -> Iterator[list[str]]:
-    """Each section of a page, and each thing of the module."""
+    """Each section of a page, each thing of the module, each term."""
     titles = [plain(title) for title in doctree.findall(nodes.title)]
     if not titles:
         return
@@ -116,6 +118,12 @@ def entries(page: str, doctree: nodes.document) -> Iterator[list[str]]:
         body.remove(next(body.findall(nodes.title)))
         address = f"{page}#{section['ids'][0]}"
         yield [title, titles[0], address, terms(section), plain(body)]
+    for item in doctree.findall(nodes.definition_list_item):
+        term = next(item.findall(nodes.term))
+        if term["ids"]:
+            about = plain(next(item.findall(nodes.definition)))
+            address = f"{page}#{term['ids'][0]}"
+            yield [plain(term), titles[0], address, "", about]
     for thing in doctree.findall(addnodes.desc):
         signature = next(thing.findall(addnodes.desc_signature))
         if not signature["ids"]:
