@@ -7,13 +7,13 @@ import sys
 import pytest
 import yaml
 from chromium import HOW_TO_GET_ONE
-from pages import CHAPTERS, PAGES, ROOT, TOC
+from pages import BOUND, CHAPTERS, ROOT, TOC
 from pdf import main, make_pdf, sections
 from pypdf import PdfReader
 
 pytestmark = pytest.mark.browser
 
-TWO = [("", [PAGES[0]]), ("Lessons", [CHAPTERS[1]])]
+TWO = [("", [BOUND[0]]), ("Lessons", [CHAPTERS[1]])]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 
 
@@ -41,7 +41,7 @@ def words(reader, page):
 
 
 def test_all_pages_of_the_book_are_bound_in_its_order():
-    assert [name for _, names in sections(TOC) for name in names] == PAGES
+    assert [name for _, names in sections(TOC) for name in names] == BOUND
 
 
 def test_a_bookmark_leads_to_the_page_that_begins_with_its_words(bound):

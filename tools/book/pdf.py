@@ -2,10 +2,11 @@
 
 usage: python tools/book/pdf.py [_build/diffusion_lessons.pdf]
 
-The pages are those of _toc.yml, in its order. The browser sees them at the
-address at which the book is published, so that a link to a page that is not
-bound leads there, and no path of this machine gets in. Links between bound
-pages become jumps inside the file.
+The pages are those of _toc.yml, in its order, without those below another:
+the parts of the module are looked up, and a link to them leads out. The
+browser sees them at the address at which the book is published, so that a
+link to a page that is not bound leads there, and no path of this machine
+gets in. Links between bound pages become jumps inside the file.
 """
 
 from __future__ import annotations

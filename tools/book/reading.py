@@ -15,10 +15,23 @@ from sphinx.application import Sphinx
 FACES = ("serif", "sans")  # what nearly every first screen is set in
 PRELOAD = """
 <script>
-if (location.protocol.startsWith("http")) for (const href of PLACES)
-  document.head.append(Object.assign(document.createElement("link"),
-    {rel: "preload", as: "font", type: "font/woff2", crossOrigin: "", href}));
+if (location.protocol.startsWith("http")) for (const href of PLACES) {
+  const link = document.createElement("link");
+  Object.assign(link, {rel: "preload", as: "font", type: "font/woff2"});
+  Object.assign(link, {crossOrigin: "", href});
+  document.head.append(link);
+}
 </script>
+"""
+MODULE = "book/api"  # its parts have pages of their own
+FORWARD = """
+const places = PLACES;
+const wanted = decodeURIComponent(location.hash.slice(1));
+const has = (name) => [`module-${name}`, name].includes(wanted)
+  || wanted.startsWith(`${name}.`);
+const inside = Object.keys(places).filter(has);
+inside.sort((a, b) => b.length - a.length);
+if (inside.length) location.replace(places[inside[0]] + location.hash);
 """
 PICTURE = "The code of this picture"
 TITLE = re.compile(r"\A# @title .*\n")  # for Colab, which folds by it
@@ -112,8 +125,21 @@ def preload(
     context["metatags"] = context.get("metatags", "") + links
 
 
+def forward(
+    app: Sphinx, name: str, template: str, context: dict, tree
+) -> None:
+    """Lead old links on: the page of the module once held all of it."""
+    if name == MODULE:
+        modules = app.env.get_domain("py").modules
+        places = {m: context["pathto"](modules[m].docname) for m in modules}
+        app.add_js_file(
+            None, body=FORWARD.replace("PLACES", json.dumps(places))
+        )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Be heard when a page has been read, and when it is written."""
     app.connect("doctree-read", order)
     app.connect("html-page-context", preload)
+    app.connect("html-page-context", forward)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
