@@ -1,7 +1,6 @@
 """A page as it is read: its faces, its measure, its boxes, its order."""
 
 import pytest
-from conftest import Visit
 from pages import CHAPTERS, PAGES, PHONE, START, each_chapter, each_page
 
 pytestmark = pytest.mark.browser
@@ -90,9 +89,9 @@ def faces(page, selector):
     [
         (".bd-article section > p", "Lessons Serif"),
         (".bd-article h1", "Lessons Serif"),
-        (".bd-article figcaption", "Lessons Sans"),
+        (".bd-article figcaption .caption-text", "Lessons Sans"),
         (".bd-sidebar-primary .bd-links a", "Lessons Sans"),
-        (".bd-article div.cell_input pre", "Lessons Mono"),
+        (".bd-article div.cell > .cell_input .dl-line", "Lessons Mono"),
     ],
 )
 def test_the_faces_are_those_that_come_with_the_book(visit, selector, face):
@@ -105,7 +104,7 @@ def test_the_faces_are_those_that_come_with_the_book(visit, selector, face):
 def test_no_letter_falls_back_to_a_face_of_the_reader(visit, name):
     page = visit(name).page
     page.evaluate("document.fonts.ready")
-    for each in ("p", "li", "pre", "td", "figcaption"):
+    for each in ("p", "li", "td", "dt", ".dl-line", ".caption-text"):
         count = page.locator(f".bd-article {each}").count()
         if count:
             strange = strangers(page, f".bd-article {each}")
@@ -257,28 +256,37 @@ def test_every_argument_has_words(visit, name):
     assert silent == []
 
 
-def test_nothing_moves_when_the_faces_come(chromium, server):
-    visit = Visit(chromium, f"{server}/{CHAPTERS[4]}.html", 1280)
-    shift = visit.page.evaluate(
-        """() => new Promise(done => { let sum = 0;
-        new PerformanceObserver(list => {
-            for (const each of list.getEntries())
-                if (!each.hadRecentInput) sum += each.value; })
-            .observe({type: 'layout-shift', buffered: true});
-        setTimeout(() => done(sum), 1000); })"""
+@pytest.fixture
+def served(chromium, server):
+    """A page as the network brings it, not as it lies on a disk."""
+    page = chromium.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{server}/{CHAPTERS[4]}.html", wait_until="load")
+    page.evaluate("document.fonts.ready")
+    yield page
+    page.close()
+
+
+def test_the_lines_stand_still_when_the_faces_come(served):
+    """The stand-ins are as wide as the faces: no line is broken anew."""
+    heights = served.evaluate(
+        """() => { const all = [...document.querySelectorAll(
+                '.bd-article > section > p')];
+        const high = () => all.reduce((sum, e) => sum + e.offsetHeight, 0);
+        const ours = high();
+        document.documentElement.style.setProperty('--dl-serif',
+            '"Like Times", "Like DejaVu Serif", serif');
+        return [ours, high()]; }"""
     )
-    visit.page.close()
-    assert shift < 0.15
+    assert heights[0] > 300
+    assert heights[1] == pytest.approx(heights[0], rel=0.05)
 
 
-def test_the_faces_are_asked_for_at_once(chromium, server):
-    visit = Visit(chromium, f"{server}/{CHAPTERS[4]}.html", 1280)
-    asked = visit.page.evaluate(
+def test_the_faces_are_asked_for_at_once(served):
+    asked = served.evaluate(
         """() => performance.getEntriesByType('resource')
-        .filter(e => e.name.includes('/fonts/'))
+        .filter(e => e.name.includes('/_static/fonts/'))
         .map(e => [e.name.split('/').at(-1), e.initiatorType])"""
     )
-    visit.page.close()
     assert ["serif.woff2", "link"] in asked
     assert len({name for name, _ in asked}) == len(asked)  # never twice
 
