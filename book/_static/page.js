@@ -53,6 +53,10 @@ addEventListener("DOMContentLoaded", () => {
   for (const summary of document.querySelectorAll("details.hide > summary")) {
     summary.removeAttribute("aria-label");
   }
+  for (const summary of document.querySelectorAll(".bd-links details > summary")) {
+    const page = summary.closest("li").querySelector("a").textContent.trim();
+    summary.setAttribute("aria-label", `Pages of “${page}”`);
+  }
   for (const entry of document.querySelectorAll(".citation-list > [role]")) {
     entry.setAttribute("role", "listitem");
   }
