@@ -18,6 +18,7 @@ from .diffusers import (
     t_of,
     timestep_of,
 )
+from .edit import from_noised, held, inpaint, noise_again
 from .ema import EMA
 from .evaluation import (
     bootstrap,
@@ -107,6 +108,9 @@ __all__ = [
     "features_and_labels",
     "frechet_distance",
     "frechet_floor",
+    "from_noised",
+    "held",
+    "inpaint",
     "layer_shapes",
     "lend_tables",
     "linear_betas",
@@ -118,6 +122,7 @@ __all__ = [
     "mix",
     "nearest",
     "nearest_ratio",
+    "noise_again",
     "of_each_class",
     "overfit_one_batch",
     "path_of",

@@ -89,7 +89,7 @@ def ancestral_step(
     mean, var = q_posterior(x0_hat, xt, t, schedule)
     if t == 1:
         return mean
-    _check_noise(noise, f"t = {t}")
+    check_noise(noise, f"t = {t}")
     if variance == "beta":
         (var,) = schedule.at(schedule.betas[None], t, xt)
     return mean + var.sqrt() * noise
@@ -124,15 +124,15 @@ def ancestral_sample(
         progress: show a bar (terminal, Jupyter, Colab).
     """
     path = list(range(schedule.num_steps, -1, -1))
-    _check_path(path, schedule, predicts)
+    check_path(path, schedule, predicts)
 
     @torch.no_grad()
     def walk(x):
-        for t, s in _legs(path, progress):
+        for t, s in legs_of(path, progress):
             x0_hat, _ = trusted(clean_guess)(
                 model, x, t, schedule, predicts=predicts, clip=clip
             )
-            noise = _noise(x, generator)
+            noise = noise_like(x, generator)
             x = trusted(ancestral_step)(
                 x0_hat, x, t, noise, schedule, variance
             )
@@ -158,14 +158,14 @@ def ddim_step(
 
     x0_hat, eps_hat, noise: (B, …); noise is not read if eta = 0
     """
-    _check_leg(t, s, schedule)
+    check_leg(t, s, schedule)
     a_t, a_s = schedule.alpha_bar(t), schedule.alpha_bar(s)
     tau2 = eta**2 * (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)
     rest = max(0.0, 1 - a_s - tau2)
     kept = sqrt(a_s) * x0_hat + sqrt(rest) * eps_hat
     if eta == 0:
         return kept
-    _check_noise(noise, f"eta = {eta:g}")
+    check_noise(noise, f"eta = {eta:g}")
     return kept + sqrt(tau2) * noise
 
 
@@ -219,29 +219,45 @@ def ddim_sample(
     path = num_steps
     if isinstance(num_steps, int):
         path = ddim_timesteps(schedule.num_steps, num_steps)
-    _check_path(path, schedule, predicts)
-
-    @torch.no_grad()
-    def walk(x):
-        for t, s in _legs(path, progress):
-            x0_hat, eps_hat = trusted(clean_guess)(
-                model, x, t, schedule, predicts=predicts, clip=clip
-            )
-            noise = _noise(x, generator) if eta else None
-            x = trusted(ddim_step)(
-                x0_hat, eps_hat, t, s, noise, schedule, eta
-            )
-            yield Snapshot(s, x.clone(), x0_hat)
-
-    return walk(x_T)
+    check_path(path, schedule, predicts)
+    how = {"eta": eta, "predicts": predicts, "clip": clip}
+    return ddim_walk(
+        model, x_T, path, schedule, generator, progress=progress, **how
+    )
 
 
-def _legs(path: list[int], progress: bool) -> Iterable[tuple[int, int]]:
+@torch.no_grad()
+def ddim_walk(
+    model: Model,
+    x: Tensor,
+    path: list[int],
+    schedule: NoiseSchedule,
+    generator: torch.Generator | None,
+    *,
+    eta: float,
+    predicts: str,
+    clip: float | None,
+    progress: bool = False,
+) -> Iterator[Snapshot]:
+    """DDIM from x at the first step of *path* to the last; checks nothing.
+
+    What ``ddim_sample`` and the functions of ``edit`` have in common.
+    """
+    for t, s in legs_of(path, progress):
+        x0_hat, eps_hat = trusted(clean_guess)(
+            model, x, t, schedule, predicts=predicts, clip=clip
+        )
+        noise = noise_like(x, generator) if eta else None
+        x = trusted(ddim_step)(x0_hat, eps_hat, t, s, noise, schedule, eta)
+        yield Snapshot(s, x.clone(), x0_hat)
+
+
+def legs_of(path: list[int], progress: bool) -> Iterable[tuple[int, int]]:
     """Every (t, s) of the path, under a bar if wanted."""
     return bar(list(pairwise(path)), shown=progress, desc="sampling")
 
 
-def _noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
+def noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
     """Noise like x, drawn where the generator lives."""
     device = x.device if generator is None else generator.device
     noise = torch.randn(
@@ -250,18 +266,20 @@ def _noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
     return noise.to(x.device)
 
 
-def _check_leg(t: int, s: int, schedule: NoiseSchedule) -> None:
+def check_leg(t: int, s: int, schedule: NoiseSchedule) -> None:
+    """Refuse a step that does not lead down within the schedule."""
     if not 0 <= s < t <= schedule.num_steps:
         takes = f"in 1..{schedule.num_steps}, and s in 0..t - 1"
         refuse("t", takes, (t, s))
 
 
-def _check_noise(noise: Tensor | None, where: str) -> None:
+def check_noise(noise: Tensor | None, where: str) -> None:
+    """Refuse that there is no noise where it is needed."""
     if noise is None:
         refuse("noise", f"a tensor of images (B, …) at {where}", noise)
 
 
-def _check_path(
+def check_path(
     path: list[int], schedule: NoiseSchedule, predicts: str
 ) -> None:
     """Refuse steps that do not lead from noise to t = 0."""

@@ -40,12 +40,13 @@ def read(path):
 
 def pages_in_toc():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    listed = [c["file"] for p in toc["parts"] for c in p["chapters"]]
-    return [toc["root"], *listed]
+    chapters = [c for part in toc["parts"] for c in part["chapters"]]
+    below = [page for c in chapters for page in c.get("sections", [])]
+    return [toc["root"], *(page["file"] for page in chapters + below)]
 
 
 def all_text():
-    pages = [*BOOK.glob("*.md"), *BOOK.glob("*.ipynb")]
+    pages = [*BOOK.glob("**/*.md"), *BOOK.glob("*.ipynb")]
     return "\n".join(path.read_text(encoding="utf-8") for path in pages)
 
 
@@ -73,10 +74,14 @@ def test_chapter_keeps_the_rule(path, rule):
 
 def test_the_book_lists_every_chapter_and_only_pages_that_exist():
     listed = pages_in_toc()
+    folders = (BOOK, BOOK / "api")
     sources = {
-        p.stem for p in BOOK.iterdir() if p.suffix in (".md", ".ipynb")
+        str(path.relative_to(ROOT).with_suffix(""))
+        for folder in folders
+        for path in folder.iterdir()
+        if path.suffix in (".md", ".ipynb")
     }
-    assert {Path(page).name for page in listed} == sources
+    assert set(listed) == sources
     assert CHAPTERS
 
 

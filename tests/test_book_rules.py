@@ -45,6 +45,7 @@ from question_rules import (
     QUESTIONS,
     box_in_its_own_cell,
     every_box_is_answerable,
+    numbers_have_ranges,
     one_answer_is_right,
     questions,
     recalled_at_the_end,
@@ -374,6 +375,57 @@ for rule, kind, old, new in [
     (recalled_at_the_end, "Recall 2", "01_forward.ipynb", "map.md"),
 ]:
     breaks(rule)(replaced(kind, old, new))
+
+
+CHOOSE = "Choose, then look: near or far"
+WRITE = "Write a number, then look"
+
+
+def asks_for_a_number(notebook, right="0.01 ± 0.001", wrong="1"):
+    """Turn the box before the run into one that a reader works out."""
+    for old, new in [
+        (CHOOSE, WRITE),
+        ("**0.01**", f"**{right}**"),
+        ("**1**", f"**{wrong}**"),
+    ]:
+        replaced(RUN, old, new)(notebook)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("0.01 ± 0.001", "1"),
+        ("0.01 ± 0.001", "−0.01"),
+        ("0.01 ± 0.005", "0.02 ± 0.004"),
+        ("0.01 ± 0.005", "3,136"),
+    ],
+)
+def test_a_number_may_be_asked_for(right, wrong):
+    notebook = chapter()
+    asks_for_a_number(notebook, right, wrong)
+    assert questions(notebook)[0].numeric
+    assert not questions(notebook)[1].numeric
+    assert [c for rule in QUESTIONS for c in rule(notebook)] == []
+
+
+@breaks(numbers_have_ranges)
+def number_without_a_range(notebook):
+    asks_for_a_number(notebook, right="0.01")
+
+
+@breaks(numbers_have_ranges)
+def number_that_is_none(notebook):
+    asks_for_a_number(notebook, wrong="about 1")
+
+
+@breaks(numbers_have_ranges)
+def wrong_number_within_the_range_of_the_right_one(notebook):
+    asks_for_a_number(notebook, wrong="0.012")  # 0.0108 to 0.0132
+
+
+@breaks(right_numbers_are_shown)
+def number_to_work_out_that_is_in_no_output(notebook):
+    asks_for_a_number(notebook, right="0.03 ± 0.01")
 
 
 @breaks(right_numbers_are_shown)

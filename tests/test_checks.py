@@ -40,6 +40,9 @@ from diffusion_lessons import (
     drop_labels,
     features_and_labels,
     frechet_distance,
+    from_noised,
+    held,
+    inpaint,
     linear_betas,
     load_checkpoint,
     load_images,
@@ -47,6 +50,7 @@ from diffusion_lessons import (
     mix,
     nearest,
     nearest_ratio,
+    noise_again,
     of_each_class,
     overfit_one_batch,
     precision_recall,
@@ -76,6 +80,7 @@ from diffusion_lessons.loss import draw_t_and_noise
 
 S = NoiseSchedule.linear(50)
 X = torch.linspace(-1, 1, 256).view(4, 1, 8, 8)
+ONES = torch.ones(8, 8)
 T = torch.tensor([1, 2, 3, 50])
 NAN, INF = float("nan"), float("inf")
 POINTS = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
@@ -108,6 +113,10 @@ IMAGE_TAKERS = {
     "ancestral_sample": lambda x: ancestral_sample(still, x, S),
     "ddim_step": lambda x: ddim_step(x, X, 3, 1, None, S),
     "ddim_sample": lambda x: ddim_sample(still, x, S, 2),
+    "from_noised": lambda x: from_noised(still, x, 9, X, S, 2),
+    "held": lambda x: held(x, X, ONES, 1, X, S),
+    "noise_again": lambda x: noise_again(x, 1, 9, X, S),
+    "inpaint": lambda x: inpaint(still, x, X, ONES, S, 2),
     "Guided": lambda x: Guided(classes(), 1, 3, 2.0)(x, 1),
     "BasicUNet": lambda x: BasicUNet()(x),
     "TimeUNet": lambda x: TimeUNet(1, 8)(x, 1),
@@ -121,7 +130,7 @@ IMAGE_TAKERS = {
     "features": lambda x: features_and_labels(DigitClassifier(), x),
 }
 LEARNERS = ["train", "overfit", "loss_by_t", "features"]
-SAMPLERS = ["ancestral_sample", "ddim_sample"]
+SAMPLERS = ["ancestral_sample", "ddim_sample", "from_noised", "inpaint"]
 each_taker = pytest.mark.parametrize("taker", IMAGE_TAKERS)
 
 
@@ -220,6 +229,10 @@ TOGETHER = {
     "ancestral_step": lambda a, b: ancestral_step(a, a, 2, b, S),
     "ddim_step": lambda a, b: ddim_step(a, b, 3, 1, None, S),
     "ddim_step, noise": lambda a, b: ddim_step(a, a, 3, 1, b, S, 1.0),
+    "from_noised": lambda a, b: from_noised(still, a, 9, b, S, 2),
+    "held": lambda a, b: held(a, b, ONES, 1, a, S),
+    "noise_again": lambda a, b: noise_again(a, 1, 9, b, S),
+    "inpaint": lambda a, b: inpaint(still, a, b, ONES, S, 2),
     "diffusion_loss": lambda a, b: diffusion_loss(still, a, 1, b, S),
     "clean_image_loss": lambda a, b: clean_image_loss(still, a, 1, b, S),
     "chain_variance": lambda a, b: chain_variance(

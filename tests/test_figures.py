@@ -58,6 +58,7 @@ from diffusion_lessons.figures.films import _draw_histogram
 from diffusion_lessons.figures.notebook import THEMED
 from diffusion_lessons.figures.plots import draw_histogram, draw_points
 from diffusion_lessons.figures.style import (
+    FAINT,
     NARROW,
     SMALL,
     TIME,
@@ -672,6 +673,7 @@ def test_paths_run_from_the_last_step_to_0_and_one_start_is_marked():
             assert t.tolist() == list(range(9, -1, -1))
             assert x.tolist() == (factor * paths[:, i]).tolist()
     assert len(left.lines) == 2
+    assert left.get_ylim() == right.get_ylim()
     assert left.get_legend() is None
     t, x = right.lines[2].get_data()
     assert (t.tolist(), x.tolist()) == ([9, 8, 7], [0.25] * 3)
@@ -730,11 +732,14 @@ def test_an_image_need_not_be_a_square(shape):
     assert torch.equal(seen, image[0])
 
 
-def test_rows_have_their_order_their_names_to_the_left_and_no_frames():
+def test_rows_have_their_order_their_names_to_the_left_and_a_hair_around():
     rows = {"up": IMAGES[:1], "down": IMAGES[1:4]}
     show_images(rows, labels=list("abc"))
     axes = plt.gcf().axes
     assert not any(ax.axison for ax in axes)
+    for ax in axes:
+        hairs = {to_hex(patch.get_edgecolor()) for patch in ax.patches}
+        assert hairs == ({FAINT} if ax.images else set())
     assert [ax.get_title() for ax in axes] == [*"abc", "", "", ""]
     seen = [ax.images[0].get_array() for ax in axes if ax.images]
     for picture, image in zip(seen, IMAGES[:4], strict=True):
@@ -943,7 +948,7 @@ def test_a_figure_has_a_form_for_phones_that_can_be_read(call):
     tree = ElementTree.fromstring(last)
     wide = float(tree.get("viewBox").split()[2])
     sizes = [
-        float(re.search(r"font-size: ([\d.]+)px", style)[1])
+        float(re.search(r"font-size: ?([\d.]+)px", style)[1])
         for style in (t.get("style", "") for t in tree.iter("text"))
         if "font-size" in style
     ]
@@ -1008,6 +1013,34 @@ def test_a_label_that_asks_for_more_is_left_to_matplotlib(label):
     assert "<text" in themed_svg(plt.gcf())
 
 
+def test_a_number_that_is_a_word_keeps_its_digits():
+    plt.figure().text(0.1, 0.5, "0.0075 and 1.23456")
+    tree = ElementTree.fromstring(themed_svg(plt.gcf()))
+    (text,) = tree.iter("text")
+    assert text.text == "0.0075 and 1.23456"
+
+
+def test_a_short_logarithmic_axis_has_plain_numbers():
+    plot_curves({"y": [("", X, 0.06 + 0.5 * X, "xt")]}, yscale="log")
+    plt.gcf().draw_without_rendering()
+    low, high = plt.gca().get_ylim()
+    ticks = [
+        label.get_text()
+        for y, label in zip(
+            plt.gca().get_yticks(),
+            plt.gca().get_yticklabels(),
+            strict=True,
+        )
+        if low <= y <= high
+    ]
+    assert ticks == ["0.1", "0.2", "0.5"]
+    plot_curves({"y": [("", X, 0.001 + 9 * X, "xt")]}, yscale="log")
+    plt.gcf().draw_without_rendering()
+    assert "10^{-1}" in str(
+        [t.get_text() for t in plt.gca().get_yticklabels()]
+    )
+
+
 def test_an_index_stands_below_and_the_rest_on_the_line_again():
     plt.figure().text(0.1, 0.5, "$x_0$ and $y^2$")
     tree = ElementTree.fromstring(themed_svg(plt.gcf()))
@@ -1045,6 +1078,21 @@ def test_pictures_in_a_figure_keep_their_pixels_and_are_grey():
     rows = (seen, seen.flip(0))  # SVG may count from the bottom
     assert min((row - image[0, 0]).abs().max() for row in rows) < 0.03
     assert "image-rendering:pixelated" in svg
+
+
+def test_a_large_picture_has_sixteen_greys_and_few_bytes():
+    image = torch.rand(1, 1, 28, 28) * 2 - 1
+    show_images(image)
+    tree = ElementTree.fromstring(themed_svg(plt.gcf()))
+    (picture,) = tree.iter("image")
+    data = b64decode(picture.get("href").split(",")[1])
+    assert len(data) < 600  # half a byte for each pixel, and a palette
+    seen = torch.tensor(
+        [*Image.open(io.BytesIO(data)).convert("L").tobytes()]
+    )
+    seen = seen.view(28, 28) / 127.5 - 1
+    rows = (seen, seen.flip(0))
+    assert min((row - image[0, 0]).abs().max() for row in rows) < 0.08
 
 
 def test_every_colour_has_a_dark_one_that_can_be_read():

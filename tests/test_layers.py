@@ -34,7 +34,7 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling"},
-        {"training", "figures", "diffusers", "__main__", "first"},
+        {"training", "edit", "figures", "diffusers", "__main__", "first"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
         {"refusals"},
@@ -43,8 +43,9 @@ ROOMS = {  # a module may import from the floors below its own
         {"door"},
     ],
     PACKAGE / "figures": [
-        {"style", "widgets", "page"},
-        {"plots", "diagrams"},
+        {"style", "page"},
+        {"themed"},
+        {"notebook", "widgets", "pulse", "plots", "diagrams"},
         {"films"},
         {"live"},
     ],

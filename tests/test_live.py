@@ -86,7 +86,8 @@ def live(draw, settings=None, **options):
 def shown(both):
     """The picture in the control as it is on the screen."""
     coded = re.search(r'base64,([^"]*)"', both.picture.value)[1]
-    return Image.open(io.BytesIO(base64.b64decode(coded))).tobytes()
+    picture = Image.open(io.BytesIO(base64.b64decode(coded)))
+    return picture.convert("RGB").tobytes()
 
 
 # On the page

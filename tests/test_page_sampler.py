@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 
 import page_sampler
@@ -98,11 +99,12 @@ class App:
     """As much of Sphinx as is asked."""
 
     def __init__(self, outdir=None, kind="html"):
-        self.outdir, self.scripts = outdir, []
+        self.outdir, self.scripts, self.attributes = outdir, [], {}
         self.builder = SimpleNamespace(format=kind)
 
-    def add_js_file(self, name, body=None):
-        self.scripts.append(name or body)
+    def add_js_file(self, name, **attributes):
+        self.scripts.append(name)
+        self.attributes |= attributes
 
     def add_css_file(self, name):
         self.scripts.append(name)
@@ -123,11 +125,48 @@ def test_only_a_page_with_a_sampler_gets_its_scripts(made):
     place = page('<div class="dl-sampler" data-label="7">')
     page_sampler.equip(app, "page", "page.html", {}, place)
     assert app.scripts == [
-        "const SAMPLER_FILES = null;",
         "ddim.js",
+        "sampler-networks.js",
+        "sampler-board.js",
         "sampler.js",
         "sampler.css",
     ]
+    assert app.attributes == {}  # there is none
+
+
+def test_the_page_is_told_what_there_is_and_no_script_is_in_it(made):
+    made.mkdir()
+    sizes = {"digits.onnx": 10, "networks.json": 20}
+    (made / "made.json").write_text(json.dumps({"bytes": sizes}))
+    network = {"shape": [1, 8, 8], "alphasCumprod": [1, 0.5, 0.1]}
+    (made / "networks.json").write_text(json.dumps({"digits": network}))
+    app = App()
+    place = page('<div class="dl-sampler">')
+    page_sampler.equip(app, "page", "page.html", {}, place)
+    told = {name: json.loads(v) for name, v in app.attributes.items()}
+    assert told == {
+        "data-files": sizes,
+        "data-networks": {"digits": {"shape": [1, 8, 8], "numSteps": 2}},
+    }
+
+
+def test_no_file_has_an_end_that_a_server_may_not_know(made, monkeypatch):
+    """Stock servers say of .mjs that it is no script."""
+
+    def npm(command, *, cwd, **_):
+        dist = Path(cwd, "node_modules", "onnxruntime-web", "dist")
+        dist.mkdir(parents=True)
+        for name in (*page_sampler.RUNTIME, page_sampler.BINARY):
+            (dist / name).write_bytes(name.encode())
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(page_sampler.shutil, "which", lambda _: "npm")
+    monkeypatch.setattr(page_sampler.subprocess, "run", npm)
+    made.mkdir()
+    page_sampler.fetch_runtime(made)
+    assert {path.suffix for path in made.iterdir()} == {".js", ".gz"}
+    module = made / "ort-wasm-simd-threaded.js"
+    assert module.read_text() == "ort-wasm-simd-threaded.mjs"
 
 
 def test_the_files_are_brought_and_old_ones_removed(made, tmp_path):

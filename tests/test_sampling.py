@@ -618,10 +618,11 @@ def test_an_unknown_variance_is_refused(schedule):
 
 @pytest.mark.parametrize("eta", [-0.1, 1.1, float("nan")])
 def test_an_eta_outside_0_and_1_is_refused(schedule, eta):
-    with pytest.raises(
-        ValueError, match=rf"eta must be in 0\.\.1; got {eta}"
-    ):
+    words = rf"eta must be in 0\.\.1; got {eta}"
+    with pytest.raises(ValueError, match=words):
         ddim_sample(wild, randn(4, 3), schedule, 5, eta=eta)
+    with pytest.raises(ValueError, match=words):
+        ddim_step(ONE, ONE, 9, 8, ONE, schedule, eta)
 
 
 @pytest.mark.parametrize(

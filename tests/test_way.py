@@ -88,28 +88,57 @@ def test_a_chapter_closes_with_what_comes_next_and_why(path, following):
 
 # The front page
 
+CARD = re.compile(
+    r"^(\d+)\. \[(.+?)\]\((\S+)\)(\.?) (.+?\?) \*(\d+) minutes\*$", re.M
+)
+FRONT = texts(BOOK / "intro.ipynb")
+
+
+@pytest.fixture
+def cards():
+    return CARD.findall("\n".join(FRONT))
+
+
+def test_the_front_page_has_each_chapter_by_its_title_with_its_time(cards):
+    titles = [texts(path)[0].splitlines()[0][2:] for path in CHAPTERS]
+    listed = [(n, title, name, m) for n, title, name, *_, m in cards]
+    assert listed == [
+        (str(n), title, path.name, str(minutes(path)))
+        for n, (title, path) in enumerate(
+            zip(titles, CHAPTERS, strict=True)
+        )
+    ]
+
+
+def test_the_front_page_and_the_readme_ask_the_same_questions(cards):
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for number, title, name, _, question, _ in cards:
+        row = f"| {number} | [{title}](book/{name}) | {question} |"
+        assert row in readme
+
 
 def test_the_front_page_says_how_long_the_chapters_take():
-    cells = texts(BOOK / "intro.ipynb")
-    listed = re.findall(
-        r"\]\((\d\d_\w+\.ipynb)\).*\*(\d+) minutes\*", "\n".join(cells)
-    )
     taken = [minutes(path) for path in CHAPTERS]
-    assert listed == [
-        (n, str(m)) for n, m in zip(NAMES, taken, strict=True)
-    ]
     hours = NUMBERS[round(sum(taken) / 60)]
     chapters = NUMBERS[len(CHAPTERS)]
     assert (
         f"{hours} hours: {chapters} chapters of {min(taken)} to "
-        f"{max(taken)} minutes" in cells[0]
+        f"{max(taken)} minutes" in "\n".join(FRONT)
     )
 
 
-def test_the_front_page_leads_to_the_start_and_to_other_beginnings():
-    links = re.findall(r"\]\((\S+)\)", texts(BOOK / "intro.ipynb")[0])
-    assert links[0] == NAMES[0]
-    assert {NAMES[n] for n in (1, 4, 7, 9, 11)} | {"map.md"} <= set(links)
+def test_the_front_page_begins_with_one_sentence_and_one_button():
+    title, sentence = FRONT[0].split("\n\n")
+    assert title == "# Diffusion Lessons"
+    assert len(re.findall(r"[.?!](?:\W|$)", sentence)) == 1
+    assert re.findall(r"\]\((\S+)\)", FRONT[1]) == [NAMES[0]]
+    assert re.fullmatch(r"\*\*\[.+\]\(.+\)\*\*", FRONT[1])
+
+
+def test_the_front_page_leads_to_other_beginnings():
+    (line,) = re.findall(r"^Straight to: .+$", "\n".join(FRONT), re.M)
+    links = re.findall(r"\]\((\S+)\)", line)
+    assert links == [*(NAMES[n] for n in (1, 4, 7, 9, 11)), "map.md"]
 
 
 # The map

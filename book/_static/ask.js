@@ -2,7 +2,7 @@
    Without this script the folds stay folds, and nothing is veiled. */
 "use strict";
 (() => {
-const KEY = "dl-answers";  // {page: {count, given: {question: choice, -1 for a pass}}}
+const KEY = "dl-answers";  // {page: {count, given: {question: choice, or a number as written, -1 for a pass}}}
 const OPEN = "dl-unveiled";  // set: this reader wants to see everything at once
 const PASS = -1;
 const page = location.pathname.split("/").pop().replace(/\.html$/, "") || "index";
@@ -42,13 +42,31 @@ function nameOf(text) {
 // are read when they are shown, for only then are the formulas set.
 function choiceOf(item) {
   const words = item.querySelector("p") ?? item;
-  const label = words.querySelector("strong");
+  const strong = words.querySelector("strong");
+  const range = strong.textContent;  // of a number, as 0.01 ± 0.003
+  const label = range.includes("±") ? element("strong", {}, range.split("±")[0].trim()) : strong;
   const reason = element("span");
   reason.append(...[...words.cloneNode(true).childNodes].slice(1));
   const first = reason.firstChild;
   const [, verdict] = first.textContent.match(/^: (yes|no)\. /);
   first.textContent = first.textContent.slice(`: ${verdict}. `.length);
-  return { label, reason, right: verdict === "yes" };
+  return { label, range, reason, right: verdict === "yes" };
+}
+
+// A number as people write it: 0.01, 0,01, 1e-4, 3,136 or −2; else NaN.
+function numberOf(text) {
+  let plain = text.trim().replace("−", "-");
+  if (/^-?[1-9]\d{0,2}(,\d{3})+(\.\d+)?$/.test(plain)) plain = plain.replaceAll(",", "");
+  plain = plain.replace(",", ".");
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(plain) ? Number(plain) : NaN;
+}
+
+// Does the text say the number of a choice, "0.01 ± 0.003" or "0.02"? One
+// without a range of its own has a tenth of itself.
+function says(text, { range }) {
+  const [middle, given] = range.split("±").map(numberOf);
+  const reach = given ?? Math.abs(middle) / 10;
+  return Math.abs(numberOf(text) - middle) <= reach * (1 + 1e-9);
 }
 
 class Question {
@@ -56,7 +74,9 @@ class Question {
     this.fold = fold;
     this.box = fold.closest("blockquote");
     this.recall = this.box.textContent.trim().startsWith("Recall");
-    this.name = nameOf(this.box.querySelector("p").textContent + fold.querySelector("summary").textContent);
+    const summary = fold.querySelector("summary").textContent;
+    this.numeric = summary.startsWith("Write a number");
+    this.name = nameOf(this.box.querySelector("p").textContent + summary);
     this.number = number;
     this.build();
     if (!this.recall) this.followers = this.whatFollows();
@@ -91,10 +111,7 @@ class Question {
 
   build() {
     const group = `dl-ask-${this.number}`;
-    this.inputs = this.choices.map((_, i) =>
-      element("input", { type: "radio", name: group, value: i, id: `${group}-${i}` }));
-    const rows = this.choices.map(({ label }, i) =>
-      element("label", { for: `${group}-${i}` }, this.inputs[i], label.cloneNode(true)));
+    const rows = this.numeric ? this.numberField(group) : this.radioButtons(group);
     this.submit = element("button", { type: "submit" }, "That is my answer");
     this.pass = element("button", { type: "button", class: "dl-quiet" }, "Pass");
     this.again = element("button", { type: "button", class: "dl-quiet" }, "Answer again");
@@ -104,20 +121,40 @@ class Question {
       element("div", { class: "dl-buttons" }, this.submit, this.pass, this.again), this.verdict);
     this.form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const chosen = this.inputs.findIndex((input) => input.checked);
-      if (chosen < 0) this.say(element("p", {}, "Choose one of the answers first, or pass."));
-      else this.answer(chosen);
+      const answer = this.chosen();
+      if (answer !== undefined) this.answer(answer);
+      else if (this.numeric) this.say(element("p", {}, "Write a number first, as 0.25 or 1e-4, or pass."));
+      else this.say(element("p", {}, "Choose one of the answers first, or pass."));
     });
     this.pass.addEventListener("click", () => this.answer(PASS));
     this.again.addEventListener("click", () => {
       this.given = undefined;
-      this.inputs.forEach((input) => { input.checked = false; });
       this.show();
       this.inputs[0].focus();
       tally();
     });
     this.fold.after(this.form);
     this.fold.classList.add("dl-asked");  // on paper the appendix has it
+  }
+
+  radioButtons(group) {
+    this.inputs = this.choices.map((_, i) =>
+      element("input", { type: "radio", name: group, value: i, id: `${group}-${i}` }));
+    return this.choices.map(({ label }, i) =>
+      element("label", { for: `${group}-${i}` }, this.inputs[i], label.cloneNode(true)));
+  }
+
+  numberField(group) {
+    const field = element("input", { type: "text", inputmode: "decimal", autocomplete: "off", id: group });
+    this.inputs = [field];
+    return [element("label", { for: group }, "Your number", field)];
+  }
+
+  // What is in the form: a choice, a number as it was written, or nothing.
+  chosen() {
+    if (this.numeric) return Number.isNaN(numberOf(this.inputs[0].value)) ? undefined : this.inputs[0].value.trim();
+    const which = this.inputs.findIndex((input) => input.checked);
+    return which < 0 ? undefined : which;
   }
 
   answer(choice) {
@@ -131,23 +168,42 @@ class Question {
     this.verdict.replaceChildren(...what);
   }
 
+  // The choice that was given; for a number that nobody expected, what is
+  // wrong with it; undefined where there is no answer.
+  meant(given) {
+    if (!this.numeric) return Number.isInteger(given) ? this.choices[given] : undefined;
+    if (typeof given !== "string" || Number.isNaN(numberOf(given))) return undefined;
+    const label = element("strong", {}, given);
+    const met = this.choices.find((choice) => says(given, choice));
+    if (met) return { ...met, label };
+    const right = this.choices.find((choice) => choice.right);
+    const far = numberOf(given) < numberOf(right.label.textContent) ? "small" : "large";
+    return { label, reason: element("span", {}, `That is too ${far}.`), right: false };
+  }
+
+  isRight(given) {
+    return given !== PASS && Boolean(this.meant(given)?.right);
+  }
+
   show() {
     const { given, choices } = this;
-    const done = given === PASS || choices[given] !== undefined;
+    const meant = given === PASS ? undefined : this.meant(given);
+    const done = given === PASS || meant !== undefined;
     const right = choices.find((choice) => choice.right);
     const line = (start, { label, reason }, between) =>
       element("p", {}, start, label.cloneNode(true), between, reason.cloneNode(true));
     this.inputs.forEach((input, i) => {
       input.disabled = done;
-      if (done) input.checked = i === given;
+      if (this.numeric) input.value = typeof given === "string" && done ? given : "";
+      else input.checked = done && i === given;
     });
     this.submit.hidden = this.pass.hidden = done;
     this.again.hidden = !done;
     this.box.classList.toggle("dl-answered", done);
     if (!done) this.say();
     else if (given === PASS) this.say(line("You passed. It is ", right, ": "));
-    else if (choices[given].right) this.say(line("You said ", right, ": right. "));
-    else this.say(line("You said ", choices[given], ": no. "), line("It is ", right, ": "));
+    else if (meant.right) this.say(line("You said ", meant, ": right. "));
+    else this.say(line("You said ", meant, ": no. "), line("It is ", right, ": "));
     this.veil(!done && !read(OPEN));
   }
 
@@ -160,20 +216,28 @@ class Question {
 }
 
 let questions = [];
-const note = element("p", { class: "dl-way" });
+const count = element("span");
+const unveilers = [unveiler(), unveiler()];  // at the first question, and at the end
+const note = element("p", { class: "dl-way" }, count, unveilers[1], button("Forget my answers here", () => {
+  delete memory[page];
+  write(KEY, memory);
+  refresh();
+}));
 
-function counted(given, choices) {
-  const answers = Object.entries(given ?? {});
-  const right = answers.filter(([name, choice]) => choices.get(name)?.[choice]?.right).length;
-  const passed = answers.filter(([name, choice]) => choices.has(name) && choice === PASS).length;
-  return { right, passed };
+function unveiler() {
+  const made = button("", () => {
+    write(OPEN, read(OPEN) ? null : true);
+    refresh();
+  });
+  made.classList.add("dl-unveil");
+  return made;
 }
 
 // How many are right on this page; and on the map, how far on every page.
 function tally() {
-  const choices = new Map(questions.map((question) => [question.name, question.choices]));
   if (!questions.length) return;
-  const { right, passed } = counted(memory[page]?.given, choices);
+  const right = questions.filter((question) => question.isRight(question.given)).length;
+  const passed = questions.filter(({ given }) => given === PASS).length;
   const open = questions.filter(({ box }) => !box.classList.contains("dl-answered")).length;
   if (memory[page]) {
     Object.assign(memory[page], { count: questions.length, right });
@@ -182,17 +246,8 @@ function tally() {
   const words = [`Your answers on this page: ${right} of ${questions.length} right`];
   if (passed) words.push(`${passed} passed`);
   if (open) words.push(`${open} open`);
-  const veils = read(OPEN) ? "Veil what answers the questions" : "Show everything";
-  note.replaceChildren(`${words.join(", ")}. `,
-    button(veils, () => {
-      write(OPEN, read(OPEN) ? null : true);
-      refresh();
-    }),
-    button("Forget my answers here", () => {
-      delete memory[page];
-      write(KEY, memory);
-      refresh();
-    }));
+  count.textContent = `${words.join(", ")}. `;
+  for (const each of unveilers) each.textContent = read(OPEN) ? "Veil what answers the questions" : "Show everything";
 }
 
 function button(words, action) {
@@ -227,7 +282,7 @@ function yourWay(place) {
 
 // A link into something veiled opens it, and counts as no answer.
 function openTarget() {
-  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1).split("?")[0]));
   const veiled = target && target.closest(".dl-veiled");
   if (veiled) questions.find(({ followers }) => followers?.includes(veiled))?.veil(false);
 }
@@ -247,6 +302,7 @@ addEventListener("DOMContentLoaded", () => {
   if (!article) return;
   questions = [...article.querySelectorAll("blockquote details.dl-ask")].map((fold, i) => new Question(fold, i));
   if (questions.length) {
+    questions.find(({ recall }) => !recall)?.form.querySelector(".dl-buttons").append(unveilers[0]);
     article.append(note, appendix());
     tally();
     openTarget();

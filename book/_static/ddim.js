@@ -1,5 +1,6 @@
 /* DDIM for the page: diffusion_lessons/sampling.py, line by line, and tested
-   against it. Pictures are flat arrays, one after the other. */
+   against it; so is what begins with a drawing. Pictures are flat arrays,
+   one after the other; a label is a number, or one for each picture. */
 "use strict";
 
 const ddim = {
@@ -10,9 +11,16 @@ const ddim = {
     return low % 2 ? low + 1 : low;
   },
 
-  // numSteps + 1 whole numbers from T down to 0, evenly spaced.
-  timesteps(T, numSteps) {
-    return Array.from({ length: numSteps + 1 }, (_, i) => ddim.round((T * (numSteps - i)) / numSteps));
+  // numSteps + 1 whole numbers from t down to 0, evenly spaced.
+  timesteps(t, numSteps) {
+    return Array.from({ length: numSteps + 1 }, (_, i) => ddim.round((t * (numSteps - i)) / numSteps));
+  },
+
+  // x_t from x_s, any s < t: the jump from x_0 if s = 0.
+  noised(x, s, t, noise, alphasCumprod) {
+    const kept = alphasCumprod[t] / alphasCumprod[s];
+    const [signal, sigma] = [Math.sqrt(kept), Math.sqrt(1 - kept)];
+    return x.map((value, i) => signal * value + sigma * noise[i]);
   },
 
   // From what the network says to x0 and eps; x0 is cut, and eps follows it.
@@ -43,28 +51,45 @@ const ddim = {
 
   // What the network says with its class, led away from what it says without.
   async guided(model, x, t, label, { nullLabel, scale }) {
-    if (scale === 1) return model(x, t, [label]);
-    if (scale === 0) return model(x, t, [nullLabel]);
+    const labels = [label].flat();
+    const none = labels.map(() => nullLabel);
+    if (scale === 1) return model(x, t, labels);
+    if (scale === 0) return model(x, t, none);
     const twice = new Float32Array(2 * x.length);
     twice.set(x);
     twice.set(x, x.length);
-    const both = await model(twice, t, [label, nullLabel]);
+    const both = await model(twice, t, [...labels, ...none]);
     const without = both.subarray(x.length);
     return without.map((u, i) => u + scale * (both[i] - u));
   },
 
   // Every step of the way: {t, x, x0Hat}. noise(): fresh normal numbers.
-  async *sample(model, xT, network, { label, scale, numSteps, eta, noise }) {
+  // from: where x stands, T unless it is a drawing with noise on it. part:
+  // {known, mask, passes}, the picture that is held wherever mask is 1, and
+  // how often each step is gone (RePaint, algorithm 1).
+  async *sample(model, x, network, { label, scale, numSteps, eta, noise, from, part }) {
     const { alphasCumprod, nullLabel } = network;
-    const path = ddim.timesteps(alphasCumprod.length - 1, numSteps);
-    let x = Float32Array.from(xT);
+    const path = ddim.timesteps(from ?? alphasCumprod.length - 1, numSteps);
+    const passes = part?.passes ?? 1;
+    x = Float32Array.from(x);
     for (let i = 0; i < numSteps; i++) {
       const [t, s] = [path[i], path[i + 1]];
-      const output = await ddim.guided(model, x, t, label, { nullLabel, scale });
-      const { x0Hat, epsHat } = ddim.cleanGuess(output, x, t, network);
-      x = ddim.step(x0Hat, epsHat, t, s, eta === 0 ? null : noise(), alphasCumprod, eta);
+      let x0Hat, epsHat;
+      for (let pass = 1; pass <= passes; pass++) {
+        const output = await ddim.guided(model, x, t, label, { nullLabel, scale });
+        ({ x0Hat, epsHat } = ddim.cleanGuess(output, x, t, network));
+        x = ddim.step(x0Hat, epsHat, t, s, eta === 0 ? null : noise(), alphasCumprod, eta);
+        if (part) x = ddim.joined(x, s, part, s === 0 ? null : noise(), alphasCumprod);
+        if (pass < passes) x = ddim.noised(x, s, t, noise(), alphasCumprod);
+      }
       yield { t: s, x, x0Hat };
     }
+  },
+
+  // The known part at x_s, and what the sampler drew where there is none.
+  joined(x, s, { known, mask }, noise, alphasCumprod) {
+    const held = s === 0 ? known : ddim.noised(known, 0, s, noise, alphasCumprod);
+    return x.map((value, i) => mask[i] * held[i] + (1 - mask[i]) * value);
   },
 
   // Normal numbers from a seed: mulberry32, and Box and Muller's two for two.

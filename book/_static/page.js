@@ -53,30 +53,51 @@ addEventListener("DOMContentLoaded", () => {
   for (const summary of document.querySelectorAll("details.hide > summary")) {
     summary.removeAttribute("aria-label");
   }
+  for (const summary of document.querySelectorAll(".bd-links details > summary")) {
+    const page = summary.closest("li").querySelector("a").textContent.trim();
+    summary.setAttribute("aria-label", `Pages of “${page}”`);
+  }
   for (const entry of document.querySelectorAll(".citation-list > [role]")) {
     entry.setAttribute("role", "listitem");
   }
 });
 
-// A formula that is a little too wide for the screen is set smaller, so that
-// it is seen whole. One that would become too small is moved sideways.
-const SMALLEST = 0.7;
+// A formula is copied whole: as its TeX, and where the goal takes more than
+// plain text, as MathML.
+const formulaOf = (node) => (node.closest ? node : node.parentElement).closest(".math");
 
-function fitFormulas() {
-  for (const formula of document.querySelectorAll('mjx-container[display="true"]')) {
-    formula.dataset.size ??= formula.style.fontSize;  // as MathJax has set it
-    formula.style.fontSize = formula.dataset.size;
-    const usual = parseFloat(getComputedStyle(formula).fontSize);
-    const share = formula.clientWidth / formula.scrollWidth;
-    if (share < 1) {
-      formula.style.fontSize = `${usual * Math.max(SMALLEST, 0.99 * share)}px`;
-    }
-  }
+function onLines(fragment) {  // as the page breaks them
+  const place = document.createElement("div");
+  place.style.cssText = "position: fixed; left: -100vw; width: 100vw";
+  place.append(fragment);
+  document.body.append(place);
+  const text = place.innerText;
+  place.remove();
+  return text;
 }
-addEventListener("load", async () => {
-  await window.MathJax?.startup?.promise;
-  fitFormulas();
-  addEventListener("resize", fitFormulas);
+
+addEventListener("copy", (event) => {
+  const selection = getSelection();
+  if (selection.isCollapsed) return;  // or a field's own text
+  const range = selection.getRangeAt(0).cloneRange();
+  const [first, last] = [range.startContainer, range.endContainer].map(formulaOf);
+  if (first) range.setStartBefore(first);
+  if (last) range.setEndAfter(last);
+  const texts = range.cloneContents();
+  if (!texts.querySelector(".math")) return;
+  texts.querySelectorAll(".math .headerlink").forEach((link) => link.remove());
+  const marked = document.createElement("div");
+  marked.append(texts.cloneNode(true));
+  for (const formula of marked.querySelectorAll("mjx-container")) {
+    formula.replaceWith(formula.querySelector("math"));
+  }
+  for (const formula of texts.querySelectorAll("mjx-container")) {
+    const sign = formula.hasAttribute("display") ? "$$" : "$";
+    formula.replaceWith(sign + formula.parentElement.dataset.tex + sign);
+  }
+  event.clipboardData.setData("text/html", marked.innerHTML);
+  event.clipboardData.setData("text/plain", onLines(texts));
+  event.preventDefault();
 });
 
 // Films: a button that plays them, a finger or a mouse on the picture that
@@ -167,4 +188,12 @@ class Film {
 
 addEventListener("DOMContentLoaded", () => {
   document.querySelectorAll(".dl-scrub:has(input[data-labels])").forEach((figure) => new Film(figure));
+});
+
+// What nobody sees need not move.
+addEventListener("DOMContentLoaded", () => {
+  const watch = new IntersectionObserver((seen) => {
+    for (const { target, isIntersecting } of seen) target.classList.toggle("dl-away", !isIntersecting);
+  });
+  document.querySelectorAll(".dl-pulse").forEach((film) => watch.observe(film));
 });

@@ -227,6 +227,18 @@ def amount(value: Any, name: str) -> Tensor | float:
     return value
 
 
+def mask(value: Any, name: str) -> Tensor:
+    """True and False, or 1 and 0, and nothing between."""
+    takes = "1 (or True) where the picture is known and 0 elsewhere"
+    value = as_tensor(value, name, f"a tensor, {takes}")
+    if not ((value == 0) | (value == 1)).all():
+        low, high = ends(value)
+        hint = f" ({name} > 0.5)" if low >= 0 and high <= 1 else ""
+        got = f"values from {low:g} to {high:g}"
+        raise InputError(f"{name} must be {takes}; got {got}{hint}")
+    return value
+
+
 Images = Annotated[Tensor, images]
 Clean = Annotated[Tensor, clean]
 Noise = Annotated[Tensor, start]  # that a sampler starts from
@@ -240,3 +252,4 @@ ClassRow = Annotated[Tensor, class_row]
 Samples = Annotated[Tensor, samples]
 Labels = Annotated[Tensor | int, labels]
 Amount = Annotated[Tensor | float, amount]
+Mask = Annotated[Tensor, mask]  # of any shape that fits the images

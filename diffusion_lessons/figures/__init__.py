@@ -36,12 +36,14 @@ from .plots import (
     plot_walkers,
     show_images,
 )
+from .pulse import Pulse
 from .style import COLORS
 from .widgets import Live, Scrubber
 
 __all__ = [
     "COLORS",
     "Live",
+    "Pulse",
     "Scrubber",
     "draw_chain",
     "draw_jump",

@@ -8,7 +8,16 @@ import torch
 from matplotlib.axes import Axes
 
 from ..schedule import NoiseSchedule
-from .style import COLORS, FAINT, INK, WIDTH, axes_for, in_two_forms
+from .style import (
+    COLORS,
+    FAINT,
+    INK,
+    TEXT,
+    TEXT_COLORS,
+    WIDTH,
+    axes_for,
+    in_two_forms,
+)
 
 # Lettering that can still be read when a phone shows it at half its size.
 LETTERS = 13  # points
@@ -112,9 +121,8 @@ def _draw_turn(ax: Axes, signal: float, sigma: float) -> None:
         dx, dy = stop[0] - start[0], stop[1] - start[1]
         x = start[0] + 0.65 * dx - 0.14 * side * dy
         y = start[1] + 0.65 * dy + 0.14 * side * dx
-        ax.text(
-            x, y, text, color=color, fontsize=11, ha="center", va="center"
-        )
+        word = {"color": TEXT_COLORS[role], "fontsize": TEXT}
+        ax.text(x, y, text, ha="center", va="center", **word)
 
 
 def _framed(ax: Axes, text: str, role: str, x: float, y: float) -> None:

@@ -8,7 +8,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from torch import Tensor
 
 from ..schedule import NoiseSchedule
@@ -32,6 +32,7 @@ from .themed import runs_of
 # behind a space, as "xt" or "xt :"; a fifth entry (low, high) draws a band
 Curve = tuple[str, Tensor, Tensor, str] | tuple
 MOST_TICKS = 10  # that a logarithmic axis names
+DECADES = 1.7  # of an axis; with fewer, its ticks are plain numbers
 MOST_VECTORS = 300  # points that are drawn one by one; more are a picture
 ROOM_FOR_NAMES = 0.3  # of a panel's width, beside the ends of its curves
 ABOVE = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0)}  # a panel
@@ -117,8 +118,12 @@ def draw_image(ax: Axes, image: Tensor) -> None:
         vmax=1,
         cmap="gray",
         interpolation="none",  # each pixel a square, at any size
+        clip_on=False,
     )
     ax.axis("off")
+    hair = {"fill": False, "ec": FAINT, "lw": 0.5, "clip_on": False}
+    frame = plt.Rectangle((0, 0), 1, 1, transform=ax.transAxes, **hair)
+    ax.add_patch(frame)  # white pixels end on a white page too
 
 
 def draw_row_name(ax: Axes, name: str, line: int = 1) -> None:
@@ -145,6 +150,7 @@ def plot_curves(
     height: float = 2.6,
     shade: tuple[float, float] | None = None,
     xscale: str = "linear",
+    same_y: bool = False,
 ) -> None:
     """Curves in one panel or several side by side.
 
@@ -153,6 +159,7 @@ def plot_curves(
     xlabel, yscale: of all panels, or one for each
     shade: an interval of x to grey out, in every panel
     xscale: "log" shows a few values of x where they are
+    same_y: are the y-axes of all panels to have the same ends?
     """
     axes = axes_for(len(panels), height)
     names, scales = (
@@ -165,14 +172,29 @@ def plot_curves(
         for curve in curves:
             draw_curve(ax, *curve)
         ax.set(xlabel=name, ylabel=ylabel, xscale=xscale, yscale=scale)
+        if scale == "log":
+            _name_plainly(ax)
         if xscale == "log" and len(curves[0][1]) <= MOST_TICKS:
             values = curves[0][1].tolist()
             ax.set_xticks(values, [f"{x:g}" for x in values])
             ax.xaxis.set_minor_locator(NullLocator())
         if shade:
             ax.axvspan(*shade, color=COLORS["noise"], alpha=0.2, lw=0)
+    if same_y:
+        low, high = zip(*(ax.get_ylim() for ax in axes), strict=True)
+        for ax in axes:
+            ax.set_ylim(min(low), max(high))
     for ax, curves in zip(axes, panels.values(), strict=True):
         name_curves(ax, [curve[3] for curve in curves if curve[0]])
+
+
+def _name_plainly(ax: Axes) -> None:
+    """Ticks as 0.2 and 0.5, where the y-axis has hardly two decades."""
+    low, high = ax.get_ylim()
+    if high / low < 10**DECADES:
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:g}"))
+        ax.yaxis.set_minor_locator(NullLocator())
 
 
 def name_curves(ax: Axes, roles: Sequence[str]) -> None:
@@ -183,7 +205,7 @@ def name_curves(ax: Axes, roles: Sequence[str]) -> None:
     named = [x for x in ax.lines if not x.get_label().startswith("_")]
     if not named:
         return
-    ax.autoscale_view()  # the limits that it will be drawn with
+    ax.get_ylim()  # sets the limits that it will be drawn with
     heights = [_height_at_end(ax, line) for line in named]
     wide, high = ax.figure.get_size_inches() * 72 * ax.get_position().size
     lengths = [0.55 * SMALL * _letters(x.get_label()) for x in named]
@@ -437,7 +459,7 @@ def plot_paths(
         early = t[: 3 * len(t) // 10]
         line = torch.full(early.shape, start)
         lines.append((f"{start:.3f}", early, line, "truth"))
-    plot_curves(curves)
+    plot_curves(curves, same_y=True)
 
 
 @in_two_forms
@@ -495,6 +517,7 @@ def draw_points(
 ) -> None:
     """A cloud of points (N, 2) in a square from -limit to limit."""
     color = line_style(role)["color"]
+    ax.spines[:].set(visible=True, color=FAINT, linewidth=0.5)
     dots = {"s": size, "alpha": 0.6, "lw": 0}
     many = len(x) > MOST_VECTORS
     ax.scatter(*as_array(x).T, color=color, rasterized=many, **dots)

@@ -47,7 +47,7 @@ DARK_CSS = "".join(f"{name}:{color};" for name, color in DARK.items())
 WORD = "var(--fig-word,#222)"
 SANS = "var(--fig-sans,sans-serif)"
 SERIF = "var(--fig-serif,serif)"
-RASTER = 200  # dots per inch of what is too much for lines
+RASTER = 150  # dots per inch of what is too much for lines
 RC = {
     "svg.fonttype": "none",
     "svg.hashsalt": "diffusion_lessons",  # else other names every time
@@ -56,6 +56,7 @@ RC = {
 SAFE = "/:;=,()!'+*@$~?&|"  # what need not be written as %..
 SIZE = re.compile(r'viewBox="[^"]*"')
 NO_METADATA = dict.fromkeys(["Creator", "Date", "Format", "Type"])
+FEW_PIXELS = 400  # of a picture that may have more greys
 LONG_PATH = re.compile(r'd="[^"]{3000,}"')  # which need not be so exact
 MARK = re.compile("\ue000(\\d+)\ue001")  # where a formula is to stand
 
@@ -246,7 +247,8 @@ def _of_the_page(svg: str, formulas: list[str]) -> str:
     svg = MARK.sub(lambda m: formulas[int(m[1])], svg)
     svg = re.sub(r"data:image/png;base64,\s*([^\"]+)", _lighter, svg)
     svg = LONG_PATH.sub(_coarser, svg)
-    svg = re.sub(r"-?\d+\.\d{3,}", _shorter, svg)
+    svg = re.sub("<[^>]*>", _shorter, svg)  # but no number that is a word
+    svg = re.sub(r' d="[^"]*"', _closer, svg)
     svg = re.sub(
         r'\s(?:id="[a-z][\w.]*_\d+"|xmlns:?\w*="[^"]*"|version="[^"]*")',
         "",
@@ -259,8 +261,12 @@ def _of_the_page(svg: str, formulas: list[str]) -> str:
     )
     svg = re.sub(r": ?(#[0-9a-f]{6})\b", _colour, svg)
     svg = svg.replace("xlink:href", "href")
-    svg = re.sub(r"\s*\n\s*", "\n", svg).strip()
-    look = f'<svg style="fill:{WORD};image-rendering:pixelated" '
+    svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
+    svg = svg.replace(f"font-family: {SANS}; ", "")
+    svg = re.sub(r'style="[^"]*"', _tighter, svg)
+    svg = _without_groups(re.sub(r"\s*\n\s*", "", svg).strip())
+    look = f'<svg style="fill:{WORD};font-family:{SANS};'
+    look += 'image-rendering:pixelated" '
     svg = svg.replace("<svg ", look, 1)
     name = hashlib.sha256(svg.encode()).hexdigest()[:8]  # one of a page
     svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\1f{name}", svg)
@@ -273,8 +279,35 @@ def _coarser(path: re.Match) -> str:
     return re.sub(r"\s*\n?L\s+", " L", path).replace(".0 ", " ")
 
 
-def _shorter(number: re.Match) -> str:
-    return _short(float(number[0]))
+def _closer(path: re.Match) -> str:
+    """A path with no more spaces than it needs."""
+    path = re.sub(r"\s+", " ", path[0])
+    return " " + re.sub(r" ?([MLQCHVZz]) ?", r"\1", path).strip()
+
+
+def _shorter(tag: re.Match) -> str:
+    """A tag with its numbers to a hundredth of a point."""
+    return re.sub(r"-?\d+\.\d{3,}", lambda x: _short(float(x[0])), tag[0])
+
+
+def _tighter(style: re.Match) -> str:
+    return re.sub(r"\s*([:;,])\s+", r"\1", style[0])
+
+
+def _without_groups(svg: str) -> str:
+    """Without the groups that say nothing of what is in them."""
+    kept, open_groups = [], []
+    for piece in re.split(r"(</?g\b[^>]*>)", svg):
+        if piece == "</g>":
+            piece = open_groups.pop()
+        elif piece.startswith("<g") and not piece.endswith("/>"):
+            bare = piece.replace(" ", "") == "<g>"
+            open_groups.append("" if bare else "</g>")
+            piece = "" if bare else piece
+        elif piece == "<g/>":
+            piece = ""
+        kept.append(piece)
+    return "".join(kept)
 
 
 def _short(number: float) -> str:
@@ -295,7 +328,13 @@ def _lighter(found: re.Match) -> str:
     if alpha.getextrema()[0] == 255 and (
         red.tobytes() == green.tobytes() == blue.tobytes()
     ):
-        picture = red.point(lambda grey: round(grey / 4) * 4)
+        steps = 4 if red.width * red.height < FEW_PIXELS else 17
+        picture = red.point(lambda grey: round(grey / steps) * steps)
+        if steps == 17:  # 16 greys are half a byte for each pixel
+            picture = picture.quantize(16, dither=Image.Dither.NONE)
+    else:
+        octree = Image.Quantize.FASTOCTREE  # the one that knows alpha
+        picture = picture.quantize(64, octree, dither=Image.Dither.NONE)
     buffer = io.BytesIO()
     picture.save(buffer, "png", optimize=True)
     packed = base64.b64encode(buffer.getvalue()).decode()

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from chromium import HOW_TO_GET_ONE, launch_chromium
 from playwright.sync_api import Error, sync_playwright
+from sampler_page import FRONT, PATIENCE
 
 HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
 SHOW_EVERYTHING = "localStorage.setItem('dl-unveiled', 'true')"
@@ -68,10 +70,7 @@ class Visit:
         self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
         self.page.on("requestfinished", self._weigh)
         self.page.goto(address, wait_until="load")
-        self.page.wait_for_function(
-            "window.MathJax === undefined || MathJax.startup?.promise"
-        )
-        self.page.evaluate("window.MathJax && MathJax.startup.promise")
+        self.page.evaluate("document.fonts.ready.then(() => {})")
 
     def _gate(self, route):
         if route.request.url.startswith(LOCAL):
@@ -104,3 +103,36 @@ def visit(chromium, html):
         return visits[key]
 
     return open_page
+
+
+# The samplers in the pages
+
+
+@pytest.fixture(scope="session")
+def built(html):
+    """Without npm there is no sampler, and here nothing to test."""
+    if not (html / "_static" / "sampler").exists():
+        if os.environ.get("REQUIRE_BROWSER") == "1" or shutil.which("npm"):
+            pytest.fail("this build has no sampler: `make book` says why")
+        pytest.skip("no npm, so this build of the book has no sampler")
+
+
+@pytest.fixture
+def tab(chromium, server, built):
+    """A page of its own on localhost, that notes what it asks for."""
+    opened = []
+
+    def open_tab(name=FRONT, at=server, words="", **look):
+        page = chromium.new_page(**look)
+        page.set_default_timeout(PATIENCE)
+        page.add_init_script(SHOW_EVERYTHING)
+        page.asked, page.complaints = [], []
+        page.on("request", lambda r: page.asked.append(r.url))
+        page.on("pageerror", lambda e: page.complaints.append(str(e)))
+        page.goto(f"{at}/{name}.html{words}")
+        opened.append(page)
+        return page
+
+    yield open_tab
+    for page in opened:
+        page.close()

@@ -10,9 +10,18 @@ TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 START, CHAPTERS = (
     [c["file"] for c in part["chapters"]] for part in TOC["parts"][:2]
 )
-PAGES = [
+BOUND = [  # in the PDF: what is read, not what is looked up
     TOC["root"],
     *(c["file"] for part in TOC["parts"] for c in part["chapters"]),
+]
+PAGES = [
+    *BOUND,
+    *(
+        page["file"]
+        for part in TOC["parts"]
+        for c in part["chapters"]
+        for page in c.get("sections", [])
+    ),
 ]
 PHONE = 390  # pixels
 

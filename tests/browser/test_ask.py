@@ -8,7 +8,8 @@ from pages import CHAPTERS, START, each_chapter
 
 pytestmark = pytest.mark.browser
 
-NAME = CHAPTERS[5]
+NAME = CHAPTERS[6]
+COUNTS = CHAPTERS[0]  # its first question asks for 0.01 ± 0.001
 BOX = "blockquote:has(details.dl-ask)"
 NOTHING_STORED = """
 Object.defineProperty(window, 'localStorage', {
@@ -68,8 +69,12 @@ def test_every_fold_becomes_a_form_with_its_choices(visit, name):
     assert len(boxes) >= 3
     for each in boxes:
         assert not each.locator("details").is_visible()
-        choices = each.locator("label").count()
-        assert choices == each.locator("li").count() >= 2
+        rows, choices = each.locator("label"), each.locator("li").count()
+        assert choices >= 2
+        if "Write a number" in each.locator("summary").text_content():
+            assert each.get_by_label("Your number").count() == 1
+            choices = 1
+        assert rows.count() == choices
         for label in each.locator("label").all():
             assert label.inner_text().strip()
 
@@ -97,6 +102,111 @@ def test_a_wrong_answer_is_told_why_and_what_is_right(ask):
     assert said.startswith("You said ")
     assert len(said.split(": no. ")[1].split()) >= 5
     assert right.startswith("It is ")
+
+
+def write(page, number, key="Enter"):
+    field = box(page).get_by_label("Your number")
+    field.fill(number)
+    field.press(key)
+
+
+def again(page):
+    box(page).get_by_role("button", name="Answer again").click()
+
+
+def test_a_number_within_the_range_is_right(ask):
+    page = ask(COUNTS)
+    before = veiled(page)
+    for number in ("0.01", "0,0105", "1e-2", ".009", "0.011"):
+        write(page, number)
+        right = f"You said {number}: right. The root"
+        assert verdict(page).startswith(right)
+        assert "±" not in verdict(page)
+        assert veiled(page) < before
+        again(page)
+        assert veiled(page) == before
+
+
+def test_a_wrong_number_is_told_why_and_what_is_right(ask):
+    page = ask(COUNTS)
+    for number, why in [
+        ("0.0001", "That is the variance"),
+        ("1.5", "That is where the value lands"),
+        ("0.0111", "That is too large."),
+        ("0.0089", "That is too small."),
+        ("−0.01", "That is too small."),
+        ("1,000", "That is too large."),
+    ]:
+        write(page, number)
+        said, right = verdict(page).split("\n\n")
+        assert said.startswith(f"You said {number}: no. {why}")
+        assert right.startswith("It is 0.01: The root")
+        again(page)
+
+
+def test_what_is_no_number_is_no_answer(ask):
+    page = ask(COUNTS)
+    before = veiled(page)
+    for words in ("", "small", "1 2", "0.0.1", "±1", "1 %", "Infinity"):
+        write(page, words)
+        assert verdict(page).startswith("Write a number first, as ")
+        assert veiled(page) == before
+
+
+def test_a_comma_parts_thousands_or_decimals(ask):
+    page = ask("book/bound")
+    two = page.locator(BOX, has_text="How large is the divergence?")
+    field = two.get_by_label("Your number")
+    for number, said in [("2,00", "right"), ("2,000", "no. That is too l")]:
+        field.fill(number)
+        field.press("Enter")
+        assert f"You said {number}: {said}" in two.inner_text()
+        two.get_by_role("button", name="Answer again").click()
+
+
+def test_a_number_is_remembered_counted_and_given_again(ask):
+    page = ask(COUNTS)
+    write(page, "0.0100")
+    count = page.locator(BOX).count()
+    way = f"Your answers on this page: 1 of {count} right"
+    assert page.locator(".dl-way").inner_text().startswith(way)
+    page.reload()
+    assert page.locator(".dl-way").inner_text().startswith(way)
+    assert verdict(page).startswith("You said 0.0100: right. ")
+    field = box(page).get_by_label("Your number")
+    assert field.input_value() == "0.0100"
+    assert field.is_disabled()
+    box(page).get_by_role("button", name="Answer again").click()
+    assert field.input_value() == verdict(page) == ""
+    assert field.evaluate("e => e === document.activeElement")
+
+
+def test_a_number_may_be_passed(ask):
+    page = ask(COUNTS)
+    box(page).get_by_role("button", name="Pass").click()
+    assert verdict(page).startswith("You passed. It is 0.01: The root")
+
+
+def test_the_field_for_a_number_is_for_fingers_and_numbers(ask):
+    page = ask(COUNTS)
+    field = box(page).get_by_label("Your number")
+    assert field.bounding_box()["height"] >= 44
+    assert field.get_attribute("inputmode") == "decimal"
+
+
+def test_what_was_stored_by_others_is_no_answer(ask):
+    page = ask(COUNTS)
+    write(page, "0.01")
+    for junk in ("true", "'x'", "{}", "0", "null"):
+        page.evaluate(
+            f"""() => {{ const all = JSON.parse(
+                localStorage.getItem('dl-answers'));
+            for (const page of Object.values(all))
+                for (const name in page.given) page.given[name] = {junk};
+            localStorage.setItem('dl-answers', JSON.stringify(all)); }}"""
+        )
+        page.reload()
+        assert verdict(page) == ""
 
 
 def test_a_reader_may_pass(ask):
@@ -148,12 +258,26 @@ def test_everything_can_be_shown_and_veiled_again(ask):
     page = ask()
     before = veiled(page)
     assert before > 0
-    page.get_by_role("button", name="Show everything").click()
+    buttons = page.get_by_role("button", name="Show everything")
+    assert buttons.count() == 2  # at the first question, and at the end
+    buttons.last.click()
     assert veiled(page) == 0
     page.reload()
     assert veiled(page) == 0
-    page.get_by_role("button", name="Veil what answers").click()
+    page.get_by_role("button", name="Veil what answers").last.click()
     assert veiled(page) == before
+
+
+def test_everything_can_be_shown_from_the_first_question(ask):
+    page = ask()
+    button = box(page).get_by_role("button", name="Show everything")
+    button.press("Enter")
+    assert veiled(page) == 0
+    there = page.evaluate("document.activeElement.textContent")
+    assert there == "Veil what answers the questions"
+    page.keyboard.press("Enter")
+    assert veiled(page) > 0
+    assert page.locator(f"{BOX} button", has_text="Show ever").count() == 1
 
 
 def test_the_page_counts_and_the_map_sums(ask):
@@ -171,7 +295,7 @@ def test_the_page_counts_and_the_map_sums(ask):
     )
     page.goto(page.url.replace(NAME.split("/")[1], "map"))
     line = page.locator(".dl-way-here li")
-    title = page.locator("ol > li a").nth(6).inner_text()
+    title = page.locator("ol > li a").nth(7).inner_text()
     assert line.all_text_contents() == [f"{title}: 1 of {count} right"]
     page.get_by_role("button", name="Forget all my answers").click()
     way = page.locator(".dl-way-here").inner_text()
@@ -254,7 +378,7 @@ def test_formulas_in_answers_are_set(ask):
 def test_the_first_question_is_answerable_on_a_phone(ask):
     page = ask(START[0])
     page.set_viewport_size({"width": 390, "height": 844})
-    for label in box(page).locator("label").all():
+    for label in box(page).locator("label, button:visible").all():
         bounds = label.bounding_box()
         assert bounds["height"] >= 44
         assert bounds["x"] + bounds["width"] <= 390

@@ -59,54 +59,102 @@ def test_the_sitemap_lists_every_page_and_nothing_else(html):
 # Found
 
 
-@pytest.mark.parametrize("disk", [False, True], ids=["http", "file"])
-@pytest.mark.parametrize(
-    ("words", "page"),
-    [
-        ("closed form", "02_forward_jump"),
-        ("guidance scale", "09_guidance"),
-        ("cheat sheet", "cheatsheet"),
-    ],
-)
-def test_search_finds(words, page, disk, html, server, chromium):
-    address = html.as_uri() if disk else server
+FOUND = [  # what is asked for, and the sections that answer it
+    ("FID", ["10_evaluation.html#the-frechet-distance"]),
+    ("classifier-free guidance", ["09_guidance.html#two-ways-to-insist"]),
+    ("how to train", ["04_training_loop.html#"]),
+    ("x_0", ["notation.html#"]),
+    ("closed form", ["02_forward_jump.html#the-closed-form"]),
+    (
+        "my samples are noise",
+        ["04_training_loop.html#", "map.html#", "intro.html#", "doctor"],
+    ),
+    ("cheat sheet", ["cheatsheet.html#"]),
+    ("q_sample", ["formulas.html#diffusion_lessons.forward.q_sample"]),
+    ("Frechet", ["10_evaluation.html#the-frechet-distance"]),
+]
+FINISHED = """document.querySelector('.search-summary')
+    ?.textContent.startsWith('Search finished')"""
+
+
+@pytest.fixture(params=[False, True], ids=["http", "file"])
+def book(request, html, server, chromium):
+    """A tab, and the address of the book from a server or from disk."""
     tab = chromium.new_page()
-    tab.goto(f"{address}/search.html?q={words.replace(' ', '+')}")
-    tab.wait_for_function(
-        "document.querySelector('.search-summary')"
-        "?.textContent.startsWith('Search finished')"
-    )
-    first = tab.locator("#search-results li > a").all()[:3]
-    assert any(f"/{page}.html" in a.evaluate("e => e.href") for a in first)
+    yield tab, html.as_uri() if request.param else server
     tab.close()
 
 
+def searched(book, words):
+    tab, address = book
+    tab.goto(f"{address}/search.html?q={words.replace(' ', '+')}")
+    tab.wait_for_function(FINISHED)
+    return tab
+
+
+@pytest.mark.parametrize(("words", "sections"), FOUND)
+def test_search_finds_the_section_first(words, sections, book):
+    tab = searched(book, words)
+    first = tab.locator("#search-results li > a").first
+    address = first.evaluate("e => e.href")
+    assert any(section in address for section in sections)
+    first.click()
+    tab.wait_for_url(address)
+    anchor = address.split("#")[1]
+    assert tab.locator(f"[id='{anchor}']").count() == 1
+
+
+@pytest.mark.parametrize("words", ["x_0", "closed form", "DDIM"])
+def test_a_snippet_is_plain_text_with_the_words_marked(words, book):
+    tab = searched(book, words)
+    snippets = tab.locator(".dl-snippet").all_inner_texts()
+    assert len(snippets) > 3
+    assert not [s for s in snippets if "\\" in s or "$" in s]
+    marks = tab.locator(".dl-snippet mark").all_inner_texts()
+    assert {mark.lower() for mark in marks} & set(words.lower().split())
+
+
+def test_a_search_for_nothing_known_says_so(book):
+    tab = searched(book, "xylophone")
+    assert "no sections" in tab.locator(".search-summary").inner_text()
+    assert tab.locator("#search-results li").count() == 0
+
+
+def test_what_was_typed_is_text_and_not_a_pattern_or_markup(book):
+    tab = searched(book, "(%3Cb%3E[a-z]*")
+    assert tab.locator("#search-results b").count() == 0
+    assert "<b>" in tab.locator(".search-summary").inner_text()
+
+
+def test_results_come_while_one_types_and_keys_go_through_them(book):
+    tab, address = book
+    tab.goto(f"{address}/{CHAPTERS[4]}.html")
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("closed form")
+    links = tab.locator("dialog .dl-found a")
+    links.first.wait_for()
+    tab.wait_for_function(
+        "document.querySelector('.dl-told').textContent.includes('found')"
+    )
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowDown")
+    tab.keyboard.press("ArrowUp")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/02_forward_jump.html#the-closed-form*")
+
+
+def test_enter_leads_to_all_that_was_found(book):
+    tab, address = book
+    tab.goto(f"{address}/{CHAPTERS[4]}.html")
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("noise")
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/search.html?q=noise")
+    tab.wait_for_function(FINISHED)
+    assert tab.locator("#search-results li").count() > 20
+
+
 # Entered
-
-
-def bottom(page, selector):
-    box = page.locator(selector).first.bounding_box()
-    return box["y"] + box["height"]
-
-
-@pytest.mark.parametrize(
-    ("width", "height", "screens"), [(1280, 800, 1), (PHONE, 844, 2)]
-)
-def test_the_first_screen_answers(width, height, screens, html, chromium):
-    page = chromium.new_page(viewport={"width": width, "height": height})
-    page.goto((html / f"{FRONT}.html").as_uri())
-    assert bottom(page, f"a:has-text('{START}')") <= height
-    assert (
-        bottom(page, ".bd-article li:has-text('You will be able to')")
-        <= height
-    )
-    assert bottom(page, ".bd-article li:has-text('eight hours')") <= height
-    assert (
-        bottom(page, ".bd-article a:has-text('my samples are noise')")
-        <= height
-    )
-    assert bottom(page, "figure.dl-scrub") <= height * screens
-    page.close()
 
 
 @pytest.mark.parametrize("width", [PHONE, 1280])

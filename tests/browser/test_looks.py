@@ -45,7 +45,7 @@ PALE = (
 )
 # (The answers to questions stand at the end of the page instead.)
 CLOSED = """() => [...document.querySelectorAll(
-        'details:not(.dl-asked) > :not(summary)')]
+        '.bd-article details:not(.dl-asked) > :not(summary)')]
     .filter(e => !e.checkVisibility({contentVisibilityAuto: true})
               || !e.getBoundingClientRect().height)
     .map(e => e.outerHTML.slice(0, 80))"""
@@ -64,7 +64,8 @@ MOMENTS = """() => [...document.querySelectorAll('.dl-scrub')].map(
     wide: Math.min(...[...film.querySelectorAll('.dl-moments .dl-frame')]
         .map(e => e.getBoundingClientRect().width)),
     strip: film.querySelector(':scope > .dl-frame').checkVisibility(),
-    caption: film.querySelector('.dl-caption').checkVisibility()}))"""
+    caption: film.closest('.dl-film')
+        .querySelector(':scope > figcaption').checkVisibility()}))"""
 
 
 # What is printed, or set as a formula, and runs out of its place.

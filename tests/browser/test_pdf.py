@@ -7,13 +7,13 @@ import sys
 import pytest
 import yaml
 from chromium import HOW_TO_GET_ONE
-from pages import CHAPTERS, PAGES, ROOT, TOC
+from pages import BOUND, CHAPTERS, ROOT, TOC
 from pdf import main, make_pdf, sections
 from pypdf import PdfReader
 
 pytestmark = pytest.mark.browser
 
-TWO = [("", [PAGES[0]]), ("Lessons", [CHAPTERS[1]])]
+TWO = [("", [BOUND[0]]), ("Lessons", [CHAPTERS[1]])]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 
 
@@ -41,23 +41,32 @@ def words(reader, page):
 
 
 def test_all_pages_of_the_book_are_bound_in_its_order():
-    assert [name for _, names in sections(TOC) for name in names] == PAGES
+    assert [name for _, names in sections(TOC) for name in names] == BOUND
 
 
 def test_a_bookmark_leads_to_the_page_that_begins_with_its_words(bound):
     marks = dict(bookmarks(bound))
-    assert "Lessons" in marks
     chapter = next(title for title in marks if title.startswith("2. "))
-    assert len(marks) == 3
-    for title in marks.keys() - {"Lessons"}:
+    front, answers = CONFIG["title"], f"Answers: {chapter}"
+    assert list(marks) == [front, "Lessons", chapter, "Answers", answers]
+    for title in (front, chapter, answers):
         assert words(bound, marks[title]).startswith(title)
     assert marks["Lessons"] == marks[chapter]
+    assert marks["Answers"] == marks[answers]
+
+
+def test_the_answers_stand_at_the_end_and_nowhere_else(bound):
+    marks = dict(bookmarks(bound))
+    right = "Of a variance of 1 the picture has 0.2 and the noise 0.8"
+    told = [n for n in range(len(bound.pages)) if right in words(bound, n)]
+    assert told
+    assert min(told) >= marks["Answers"]
 
 
 def test_the_contents_name_the_pages_that_are_numbered_so(bound):
     contents = words(bound, 1)
     for title, page in bookmarks(bound):
-        if title != "Lessons":
+        if title not in ("Lessons", "Answers"):
             assert f"{title} {page + 1}" in contents
             assert words(bound, page).endswith(f" {page + 1}")
 

@@ -1,12 +1,23 @@
 """The sampler in the pages draws what the module draws."""
 
-import os
 import re
-import shutil
 
 import pytest
 import torch
-from pages import PAGES, PHONE
+from pages import PHONE
+from sampler_page import (
+    DONE,
+    FILM,
+    FRONT,
+    WITH_ONE,
+    choose,
+    heavy,
+    megabytes,
+    prepare,
+    run,
+    small,
+    start,
+)
 from torch.testing import assert_close
 
 from diffusion_lessons import (
@@ -19,19 +30,6 @@ from diffusion_lessons import (
 
 pytestmark = pytest.mark.browser
 
-FRONT = PAGES[0]
-WITH_ONE = [
-    FRONT,
-    "book/07_sampling_ancestral",
-    "book/08_sampling_ddim",
-    "book/09_guidance",
-]
-PATIENCE = 60_000  # milliseconds, for a machine that is busy
-DONE = (
-    "document.querySelector('.dl-status')?.textContent.startsWith('Done')"
-)
-FILM = """() => document.querySelector('.dl-sampler').sampler.frames.map(
-    f => ({t: f.t, x: [...f.x], x0Hat: f.x0Hat && [...f.x0Hat]}))"""
 SLOWLY = """async () => {
     const network = await diffusionSampler.network('digits');
     const model = network.model;
@@ -52,55 +50,6 @@ SAMPLE = """async ({name, xT, noises, ...settings}) => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def built(html):
-    """Without npm there is no sampler, and here nothing to test."""
-    if not (html / "_static" / "sampler").exists():
-        if os.environ.get("REQUIRE_BROWSER") == "1" or shutil.which("npm"):
-            pytest.fail("this build has no sampler: `make book` says why")
-        pytest.skip("no npm, so this build of the book has no sampler")
-
-
-@pytest.fixture
-def tab(chromium, server, built):
-    """A page of its own on localhost, that notes what it asks for."""
-    opened = []
-
-    def open_tab(name=FRONT, **look):
-        page = chromium.new_page(**look)
-        page.set_default_timeout(PATIENCE)
-        page.asked, page.complaints = [], []
-        page.on("request", lambda r: page.asked.append(r.url))
-        page.on("pageerror", lambda e: page.complaints.append(str(e)))
-        page.goto(f"{server}/{name}.html")
-        opened.append(page)
-        return page
-
-    yield open_tab
-    for page in opened:
-        page.close()
-
-
-def start(page):
-    """Press the button and wait for the pictures."""
-    page.locator(".dl-sampler button").click()
-    page.wait_for_selector(".dl-sampler canvas")
-
-
-def choose(page, name, value):
-    field = page.locator(f".dl-sampler [name={name}]")
-    if name == "seed":
-        field.fill(str(value))
-        field.press("Enter")
-    else:
-        field.select_option(str(value))
-
-
-OFFER = """settings => {
-    const host = document.querySelector('.dl-sampler');
-    Object.assign(host.dataset, settings);
-    host.sampler.offer();
-}"""
 WATCH = """() => {
     const sampler = document.querySelector('.dl-sampler').sampler;
     const show = sampler.show;
@@ -121,19 +70,6 @@ ALONE = """async ({seed, ...settings}) => {
     let last; for await (const frame of run) last = frame.x;
     return [...last];
 }"""
-
-
-def small(page, **settings):
-    """Five steps of the small network, to their end."""
-    given = {"network": "digits", "steps": 5, "eta": 0, "scale": 2}
-    page.evaluate(OFFER, given | settings)
-    start(page)
-    page.wait_for_function(DONE)
-    return page.locator(".dl-sampler output")
-
-
-def heavy(page):
-    return [url for url in page.asked if "/_static/sampler/" in url]
 
 
 def stacked(film, key, shape):
@@ -255,22 +191,50 @@ def test_a_seed_gives_normal_numbers_and_the_same_again(tab):
 
 
 @pytest.mark.parametrize("name", WITH_ONE)
-def test_nothing_is_loaded_before_the_button_is_pressed(name, tab):
+def test_it_is_ready_and_nothing_is_loaded_before_it_is_asked(name, tab):
     page = tab(name)
-    button = page.locator(".dl-sampler button")
-    assert float(re.search(r"\((.+) MB\)", button.inner_text())[1]) <= 6
+    assert page.locator(".dl-track output").inner_text().startswith("t = ")
+    for control in (run(page), page.locator("[name=label]")):
+        assert control.is_visible()
+        assert control.is_enabled()
+    assert megabytes(page.locator(".dl-status").inner_text()) <= 6
+    choose(page, "seed", 3)
+    choose(page, "show", "seeds")
+    choose(page, "compare", "scale")
+    page.get_by_label("step of the sampler").press("End")
+    page.wait_for_timeout(100)
+    assert (
+        page.locator(".dl-track output")
+        .inner_text()
+        .startswith("t = 1000, step 0")
+    )
     assert heavy(page) == []
     assert page.complaints == []
 
 
-def test_what_is_loaded_is_as_large_as_the_button_says(tab, html):
+@pytest.mark.parametrize(("name", "side"), [("mnist", 28), ("digits", 8)])
+def test_before_it_runs_it_shows_the_noise_of_the_seed(name, side, tab):
     page = tab()
-    words = page.locator(".dl-sampler button").inner_text()
+    choose(page, "network", name)
+    choose(page, "seed", 11)
+    noise, guess = page.evaluate(PIXELS)
+    drawn = page.evaluate("n => [...ddim.normals(11)(n)]", side**2)
+    grey = (torch.tensor(drawn).clamp(-1, 1) + 1) * 127.5
+    assert_close(torch.tensor(noise).float(), grey, atol=1, rtol=0)
+    assert set(guess) <= {127, 128}
+    assert heavy(page) == []
+    start(page)
+    assert page.evaluate(FILM)[0]["x"] == drawn
+
+
+def test_what_is_loaded_is_as_large_as_it_says(tab, html):
+    page = tab()
+    told = megabytes(page.locator(".dl-status").inner_text())
     start(page)
     folder = html / "_static" / "sampler"
     loaded = {url.split("/")[-1].split("?")[0] for url in heavy(page)}
     size = sum((folder / name).stat().st_size for name in loaded)
-    assert f"({size / 1e6:.1f} MB)" in words
+    assert told == round(size / 1e6, 1)
     assert all(url.startswith("http://127.0.0.1") for url in heavy(page))
 
 
@@ -285,9 +249,7 @@ def test_a_seed_draws_a_digit_that_the_module_draws_too(tab):
     *_, last = ddim_sample(model, x_T, net.schedule, 20, predicts="v")
     theirs = stacked(film[-1:], "x", net.shape)
     assert_close(theirs, last.x, atol=1e-3, rtol=0)
-    shown = page.evaluate("""() => [...document.querySelector('canvas')
-        .getContext('2d').getImageData(0, 0, 28, 28).data]""")
-    grey = torch.tensor(shown).view(28, 28, 4)[..., 0]
+    grey = torch.tensor(page.evaluate(PIXELS)[0]).view(28, 28)
     wanted = (last.x[0, 0].clamp(-1, 1) + 1) * 127.5
     assert_close(grey.float(), wanted, atol=1, rtol=0)
     assert page.complaints == []
@@ -333,7 +295,7 @@ def test_it_stops_and_steps_back_and_on(tab):
     start(page)
     choose(page, "network", "digits")
     page.wait_for_function(DONE)
-    told = page.locator(".dl-sampler output")
+    told = page.locator(".dl-track output")
     assert told.inner_text() == "t = 0, step 20 of 20"
     page.get_by_label("One step back").click()
     assert told.inner_text() == "t = 50, step 19 of 20"
@@ -346,7 +308,7 @@ def test_it_stops_and_steps_back_and_on(tab):
     page.wait_for_timeout(300)
     assert told.inner_text() == stopped
     before = page.evaluate(FILM)
-    page.get_by_role("button", name="New noise").click()
+    page.get_by_role("button", name="Again").click()
     page.wait_for_function(DONE)
     assert page.evaluate(FILM)[-1]["x"] != before[-1]["x"]
 
@@ -451,7 +413,7 @@ def test_new_noise_is_the_next_seed_and_after_the_last_the_first(tab):
     field = page.locator("[name=seed]")
     for before, after in (("41", "42"), ("9999", "0")):
         choose(page, "seed", before)
-        page.get_by_role("button", name="New noise").click()
+        page.get_by_role("button", name="Again").click()
         assert field.input_value() == after
     page.wait_for_function(DONE)
     alone = {"seed": 0, "label": 7, "scale": 2}
@@ -461,10 +423,9 @@ def test_new_noise_is_the_next_seed_and_after_the_last_the_first(tab):
 @pytest.mark.parametrize("name", WITH_ONE)
 def test_it_opens_with_the_settings_of_its_page(name, tab):
     page = tab(name)
-    given = page.evaluate("""() => {
-        const host = document.querySelector('.dl-sampler');
-        host.sampler.build('mnist');  // without its weights
-        return {...host.dataset}; }""")
+    given = page.evaluate(
+        "({...document.querySelector('.dl-sampler').dataset})"
+    )
     given = {"eta": "0", "seed": "0"} | given
     for field, value in given.items():
         chosen = page.locator(f".dl-sampler [name={field}]").input_value()
@@ -473,19 +434,19 @@ def test_it_opens_with_the_settings_of_its_page(name, tab):
 
 def test_it_works_by_keyboard_alone(tab):
     page = tab(reduced_motion="reduce")
-    page.locator(".dl-sampler button").focus()
+    run(page).focus()
     page.keyboard.press("Enter")
     page.wait_for_function(DONE)
     focused = "document.activeElement.textContent"
     assert page.evaluate(focused) == "Run"
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
-    told = page.locator(".dl-sampler output")
+    told = page.locator(".dl-track output")
     assert told.inner_text() == "t = 50, step 19 of 20"
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Home")
     assert told.inner_text() == "t = 1000, step 0 of 20"
-    spoken = page.locator(".dl-way input").get_attribute("aria-valuetext")
+    spoken = page.locator(".dl-track input").get_attribute("aria-valuetext")
     assert spoken == "t = 1000, step 0 of 20"
 
 
@@ -526,18 +487,25 @@ def test_the_picture_saved_is_the_one_so_far_in_sharp_squares(
     assert torch.equal(large, wanted)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_open_it_fits_a_phone_and_a_finger(theme, tab):
+@pytest.mark.parametrize(
+    ("theme", "begin"),
+    [("light", "noise"), ("dark", "hole"), ("light", "drawing")],
+)
+def test_it_fits_a_phone_and_a_finger(theme, begin, tab):
     from axe_playwright_python.sync_playwright import Axe
 
     page = tab(viewport={"width": PHONE, "height": 800}, color_scheme=theme)
+    prepare(page)
+    choose(page, "start", begin)
+    choose(page, "compare", "seed")
     start(page)
     page.wait_for_function(DONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE
     controls = page.locator(".dl-sampler :is(button, select, input)")
-    for control in controls.all():
-        box = control.bounding_box()
-        assert min(box["width"], box["height"]) >= 44
+    sizes = [c.bounding_box() for c in controls.all() if c.is_visible()]
+    assert len(sizes) > 15
+    for box in sizes:
+        assert min(box["width"], box["height"]) >= 43.5
     page.evaluate(Axe().axe_script)
     broken = page.evaluate(
         """async () => (await axe.run('.dl-sampler')).violations
@@ -552,12 +520,13 @@ def test_open_it_fits_a_phone_and_a_finger(theme, tab):
 def test_a_missing_network_is_told_and_can_be_tried_again(tab):
     page = tab()
     page.route("**/mnist.onnx", lambda route: route.fulfill(status=404))
-    page.locator(".dl-sampler button").click()
+    run(page).click()
     words = page.locator(".dl-status", has_text="mnist.onnx is missing")
     words.wait_for()
-    assert "The slider on this page" in words.inner_text()
-    assert page.locator("figure.dl-scrub").first.is_visible()
-    assert page.evaluate("document.activeElement.tagName") == "BUTTON"
+    assert "The film on this page" in words.inner_text()
+    film = page.locator("figure:is(.dl-scrub, .dl-pulse)").first
+    assert film.is_visible()
+    assert page.evaluate("document.activeElement.textContent") == "Run"
     page.unroute("**/mnist.onnx")
     start(page)
     page.wait_for_function(DONE)
@@ -566,10 +535,21 @@ def test_a_missing_network_is_told_and_can_be_tried_again(tab):
 def test_while_it_loads_it_says_so_and_cannot_be_pressed_twice(tab):
     page = tab()
     page.route("**/mnist.onnx", lambda route: None)  # never comes
-    button = page.locator(".dl-sampler button")
-    button.click()
-    page.locator(".dl-status", has_text="Loading").wait_for()
-    assert button.is_disabled()
+    run(page).click()
+    page.locator(".dl-status", has_text="Loading 4.").wait_for()
+    asked = len(page.asked)
+    bar = page.get_by_role("progressbar")
+    assert bar.is_visible()
+    page.wait_for_function(  # all but the weights
+        """() => Math.abs(document.querySelector('progress').value - 0.8)
+            < 0.05"""
+    )
+    assert run(page).is_disabled()
+    asked = len(page.asked)
+    run(page).click(force=True)
+    page.wait_for_timeout(200)
+    assert len(page.asked) == asked
+    assert run(page).inner_text() == "Run"
 
 
 @pytest.mark.parametrize("name", WITH_ONE)
@@ -577,27 +557,22 @@ def test_from_disk_it_says_why_not(name, visit, built):
     page = visit(name).page
     words = page.locator(".dl-sampler").inner_text()
     assert "opened from disk" in words
-    assert "slider on this page" in words
-    assert page.locator("figure.dl-scrub").count() > 0
+    assert "film on this page" in words
+    assert page.locator("figure:is(.dl-scrub, .dl-pulse)").count() > 0
 
 
 def test_a_build_without_it_says_so(chromium, server):
     page = chromium.new_page()
-    without = "const SAMPLER_FILES = null;"
     page.route(
         "**/intro.html",
         lambda route: route.fulfill(
-            body=re.sub(
-                r"const SAMPLER_FILES = [^;]*;",
-                without,
-                route.fetch().text(),
-            ),
+            body=re.sub(r"data-files=\S+", "", route.fetch().text()),
             content_type="text/html",
         ),
     )
     page.goto(f"{server}/{FRONT}.html")
-    assert without in page.content()
+    assert "data-files" not in page.content()
     words = page.locator(".dl-sampler").inner_text()
     assert "made without npm" in words
-    assert page.locator(".dl-sampler button").count() == 0
+    assert page.locator(".dl-sampler :is(button, canvas)").count() == 0
     page.close()

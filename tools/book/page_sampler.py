@@ -19,7 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MADE = ROOT / "_build" / "sampler"
 WEB = ROOT / "web"  # which version of the runtime, and its hash
-RUNTIME = ("ort.wasm.min.js", "ort-wasm-simd-threaded.mjs")
+RUNTIME = {  # and what it is called here: no server has to know .mjs
+    "ort.wasm.min.js": "ort.wasm.min.js",
+    "ort-wasm-simd-threaded.mjs": "ort-wasm-simd-threaded.js",
+}
 BINARY = "ort-wasm-simd-threaded.wasm"
 PACKED = f"{BINARY}.gz"  # no server has to pack it; the page unpacks it
 FACTS = "made.json"
@@ -86,8 +89,8 @@ def fetch_runtime(folder: Path) -> None:
         if done.returncode:
             raise NotPossible(f"npm ci failed\n{done.stderr.strip()}")
         files = Path(place, "node_modules", "onnxruntime-web", "dist")
-        for name in RUNTIME:
-            shutil.copy(files / name, folder)
+        for theirs, ours in RUNTIME.items():
+            shutil.copy(files / theirs, folder / ours)
         packed = gzip.compress((files / BINARY).read_bytes(), mtime=0)
         (folder / PACKED).write_bytes(packed)
 
@@ -120,11 +123,30 @@ def equip(app, name: str, template: str, context: dict, doctree) -> None:
     """Scripts and style, and which files there are, for such a page."""
     if doctree is None or not any(map(is_sampler, doctree.findall())):
         return
-    known = json.dumps(facts().get("bytes"))
-    app.add_js_file(None, body=f"const SAMPLER_FILES = {known};")
     app.add_js_file("ddim.js")
+    app.add_js_file("sampler-networks.js", **what_there_is())
+    app.add_js_file("sampler-board.js")
     app.add_js_file("sampler.js")
     app.add_css_file("sampler.css")
+
+
+def what_there_is() -> dict[str, str]:
+    """The script's attributes (a script in the page may be forbidden)."""
+    sizes = facts().get("bytes")
+    if sizes is None:
+        return {}
+    networks = json.loads((MADE / "networks.json").read_text())
+    known = {
+        name: {
+            "shape": network["shape"],
+            "numSteps": len(network["alphasCumprod"]) - 1,
+        }
+        for name, network in networks.items()
+    }
+    return {
+        "data-files": json.dumps(sizes),
+        "data-networks": json.dumps(known),
+    }
 
 
 def is_sampler(node) -> bool:

@@ -2,10 +2,12 @@
 
 usage: python tools/book/pdf.py [_build/diffusion_lessons.pdf]
 
-The pages are those of _toc.yml, in its order. The browser sees them at the
-address at which the book is published, so that a link to a page that is not
-bound leads there, and no path of this machine gets in. Links between bound
-pages become jumps inside the file.
+The pages are those of _toc.yml, in its order, without those below another:
+the parts of the module are looked up, and a link to them leads out. The
+browser sees them at the address at which the book is published, so that a
+link to a page that is not bound leads there, and no path of this machine
+gets in. Links between bound pages become jumps inside the file, and the
+answers to the questions of all pages stand together at the end.
 """
 
 from __future__ import annotations
@@ -104,19 +106,42 @@ def serve(html_folder: Path, base: str):
 
 
 def print_page(page: Page, name: str, base: str) -> Bound:
-    """Open a page of the book and print it, its formulas set."""
+    """Open a page of the book and print it, pictures and fonts loaded."""
     page.goto(f"{base}{name}.html", wait_until="load")
-    page.wait_for_function(
-        "window.MathJax === undefined || MathJax.startup?.promise"
+    page.evaluate(
+        """() => Promise.all([...document.images].map(picture => {
+        picture.loading = "eager";
+        return picture.decode(); }))"""
     )
-    page.evaluate("window.MathJax && MathJax.startup.promise")
+    page.evaluate("document.fonts.ready.then(() => {})")
     title = page.evaluate(
         """() => {
         const h1 = document.querySelector("article h1").cloneNode(true);
         h1.querySelectorAll(".headerlink").forEach(e => e.remove());
         return h1.textContent.trim(); }"""
     )
+    page.evaluate(
+        """() => {
+        globalThis.answers = document.querySelector(".dl-appendix");
+        globalThis.answers?.remove(); }"""
+    )
     return Bound(name, title, page.pdf(**PAPER))
+
+
+def print_answers(page: Page, asked: Bound) -> Bound | None:
+    """Print the answers that were taken off a page; None if it has none."""
+    title = f"Answers: {asked.title}"
+    found = page.evaluate(
+        """title => {
+        if (!globalThis.answers) return false;
+        globalThis.answers.querySelector("h2").textContent = title;
+        document.querySelector("article").replaceChildren(answers);
+        return true; }""",
+        title,
+    )
+    if not found:
+        return None
+    return Bound(f"{asked.name}#answers", title, page.pdf(**PAPER))
 
 
 def front_matter(page: Page, config: dict, parts: list) -> PdfReader:
@@ -227,10 +252,14 @@ def make_pdf(
     base = config["html"]["baseurl"]
     page = browser.new_page(color_scheme="light")
     page.route("**/*", serve(HTML, base))
-    parts = [
-        (caption, [print_page(page, name, base) for name in files])
-        for caption, files in names
-    ]
+    parts, answers = [], []
+    for caption, files in names:
+        bound = []
+        for name in files:
+            bound.append(print_page(page, name, base))
+            answers.append(print_answers(page, bound[-1]))
+        parts.append((caption, bound))
+    parts.append(("Answers", [one for one in answers if one]))
     writer = bind(page, config, parts)
     page.close()
     writer.compress_identical_objects()

@@ -13,6 +13,7 @@ import re
 from base64 import b64decode
 from functools import cache
 from pathlib import Path
+from urllib.parse import unquote
 
 import nbformat
 from docutils import nodes
@@ -23,6 +24,10 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from diffusion_lessons.figures.notebook import THEMED
 from diffusion_lessons.figures.themed import DARK_CSS
 
+FILMS = "_images/films"
+STRIP = re.compile(
+    r'(?P<attribute>src|srcset)="data:image/svg\+xml,(?P<svg>[^"]*)"'
+)
 CAPTION = re.compile(r'<p class="dl-caption">(.*?)</p>', re.DOTALL)
 
 
@@ -65,9 +70,22 @@ class ThemedFigures(SphinxPostTransform):
 
 
 class NumberedFilms(SphinxTransform):
-    """Make a figure of every film, with a number before its caption."""
+    """Make a figure of every film, with a number before its caption.
+
+    Its strip becomes a file, so that the page itself is light.
+    """
 
     default_priority = 900  # after the outputs are there
+
+    def in_a_file(self, strip: re.Match) -> str:
+        """The place of a strip that is read when a reader comes near."""
+        svg = unquote(html.unescape(strip["svg"]))
+        name = f"{hashlib.sha256(svg.encode()).hexdigest()[:16]}.svg"
+        place = Path(self.app.outdir, FILMS)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / name).write_text(svg, encoding="utf-8")
+        up = "../" * self.env.docname.count("/")
+        return f'{strip["attribute"]}="{up}{FILMS}/{name}"'
 
     def apply(self, **_options) -> None:
         """Look at every output of a page."""
@@ -79,6 +97,7 @@ class NumberedFilms(SphinxTransform):
             films += 1
             bundle = raw.parent.parent  # all forms of it
             without = CAPTION.sub("", raw.astext())
+            without = STRIP.sub(self.in_a_file, without)
             raw.replace_self(nodes.raw("", without, format="html"))
             words = html.unescape(caption[1])
             figure = nodes.figure("", ids=[f"film-{films}"])

@@ -8,9 +8,20 @@
 > - **2**: yes. It is the root of the variance.
 >
 > </details>
+
+A question that the reader works out asks for a number and offers none. Its
+items are the right number with its range, and the numbers that tempt:
+
+> <details class="dl-ask"><summary>Write a number, then look</summary>
+>
+> - **0.01 ± 0.001**: yes. It is the root of the variance.
+> - **0.0001**: no. That is the variance.
+>
+> </details>
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from chapter_rules import is_recall, markdown
@@ -23,12 +34,14 @@ ASKED = re.compile(KIND, re.MULTILINE)
 FORM = re.compile(
     KIND + r" ((?:.|\n> )+?)\n>\n"
     r'> <details class="dl-ask">'
-    r"<summary>Choose, then look: (.+)</summary>\n"
+    r"<summary>(Choose, then look: .+|Write a number, then look)"
+    r"</summary>\n"
     r">\n((?:> - .+\n)+)>\n> </details>$",
     re.MULTILINE,
 )
 ITEM = re.compile(r"^> - \*\*(.+?)\*\*: (yes|no)\. (.+)$", re.MULTILINE)
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
+RANGE = re.compile(r"([−-]?[\d,.]+)(?: ± ([\d.]+))?")
 READ = ("text/markdown", "text/html")
 
 
@@ -39,6 +52,7 @@ class Question(NamedTuple):
     asks: str
     lines: int
     items: list[tuple[str, str, str]]  # choice, yes or no, reason
+    numeric: bool = False  # the reader writes a number
 
     def __str__(self) -> str:
         """Call it as an author would look for it."""
@@ -48,9 +62,15 @@ class Question(NamedTuple):
 def questions(notebook: NotebookNode) -> list[Question]:
     """Return the questions of a page, in order."""
     return [
-        Question(kind, asks, answers.count("> - "), ITEM.findall(answers))
+        Question(
+            kind,
+            asks,
+            answers.count("> - "),
+            ITEM.findall(answers),
+            summary.startswith("Write a number"),
+        )
         for cell in markdown(notebook)
-        for kind, asks, _, answers in FORM.findall(cell.source)
+        for kind, asks, summary, answers in FORM.findall(cell.source)
     ]
 
 
@@ -76,7 +96,7 @@ def box_in_its_own_cell(notebook: NotebookNode) -> list[str]:
 
 
 def one_answer_is_right(notebook: NotebookNode) -> list[str]:
-    """Two to four choices, one of them right, each with its reason."""
+    """Two to four answers, one of them right, each with its reason."""
     complaints = []
     for question in questions(notebook):
         items = question.items
@@ -94,6 +114,42 @@ def one_answer_is_right(notebook: NotebookNode) -> list[str]:
     return complaints
 
 
+def numbers_have_ranges(notebook: NotebookNode) -> list[str]:
+    """The right number has a range, and no other number lies in it."""
+    complaints = []
+    for question in questions(notebook):
+        if not question.numeric:
+            continue
+        spans = {choice: _span(choice) for choice, *_ in question.items}
+        complaints += [
+            f"{question}: {choice!r} is no number"
+            for choice, span in spans.items()
+            if span is None
+        ]
+        complaints += [
+            f"{question}: the right number {choice!r} has no range"
+            for choice, verdict, _ in question.items
+            if verdict == "yes" and "±" not in choice
+        ]
+        known = sorted((*span, c) for c, span in spans.items() if span)
+        complaints += [
+            f"{question}: {this!r} and {that!r} overlap"
+            for (_, high, this), (low, _, that) in pairwise(known)
+            if low <= high
+        ]
+    return complaints
+
+
+def _span(choice: str) -> tuple[float, float] | None:
+    """From where to where a number is taken for this one: see ask.js."""
+    found = RANGE.fullmatch(choice)
+    if not found:
+        return None
+    middle = float(found[1].replace(",", "").replace("−", "-"))
+    reach = float(found[2]) if found[2] else abs(middle) / 10
+    return middle - reach, middle + reach
+
+
 def right_numbers_are_shown(notebook: NotebookNode) -> list[str]:
     """A number that is the right prediction stands in an output."""
     shown = []
@@ -108,7 +164,7 @@ def right_numbers_are_shown(notebook: NotebookNode) -> list[str]:
         if not question.kind.startswith("Recall")
         for choice, verdict, _ in question.items
         if verdict == "yes"
-        for number in _numbers(choice)
+        for number in _numbers(choice.split("±")[0])
         if not any(_rounds(output, number) for output in outputs)
     ]
 
@@ -139,5 +195,6 @@ QUESTIONS = [
     every_box_is_answerable,
     box_in_its_own_cell,
     one_answer_is_right,
+    numbers_have_ranges,
     right_numbers_are_shown,
 ]

@@ -1,0 +1,107 @@
+"""A page is put in the order in which it is read."""
+
+import pytest
+from docutils import nodes
+from reading import PICTURE, order, raw
+
+
+def cell(*children, mode, tags=(), prompt="Show"):
+    made = nodes.container(nb_element="cell_code", classes=list(tags))
+    made["hide_mode"], made["prompt_show"] = mode, prompt
+    made += children
+    return made
+
+
+def code(text):
+    box = nodes.container(classes=["cell_input"])
+    box += nodes.literal_block(text, text)
+    return box
+
+
+def page(*children):
+    tree = nodes.section()
+    tree += children
+    return tree
+
+
+def kinds(tree):
+    return [
+        node.astext()
+        if isinstance(node, nodes.raw)
+        else type(node).__name__
+        for node in tree.children
+    ]
+
+
+def solution(number="1.1"):
+    summary = f"Solution {number}, in words"
+    return (
+        nodes.paragraph("", "Exercise"),
+        raw(f"<details><summary>{summary}</summary>\n"),
+        nodes.paragraph("", "Words."),
+        raw("</details>\n"),
+    )
+
+
+def answer(text="print(1)"):
+    return cell(code(text), mode="all", tags=["tag_exercise"])
+
+
+def check():
+    return cell(code("assert 1"), mode="all", tags=["tag_checked"])
+
+
+def test_an_exercise_has_its_code_in_the_fold_of_its_words():
+    given = answer("# @title Solution 1.1\nprint(1)")
+    tree = page(*solution(), given, nodes.paragraph("", "After"))
+    order(None, tree)
+    begins, ends = kinds(tree)[1], kinds(tree)[4]
+    assert begins.strip() == (
+        '<details class="dl-solution"><summary>Solution 1.1</summary>'
+    )
+    assert ends.strip() == "</details>"
+    assert tree.children[3] is given
+    assert given.astext() == "print(1)"
+    assert "hide_mode" not in given  # one fold is enough
+
+
+def test_what_is_checked_of_a_solution_is_in_the_fold_too():
+    tree = page(*solution(), answer(), check(), *solution("1.2"), answer())
+    order(None, tree)
+    assert [kind.strip() for kind in kinds(tree)] == [
+        "paragraph",
+        '<details class="dl-solution"><summary>Solution 1.1</summary>',
+        *("paragraph", "container", "container", "</details>", "paragraph"),
+        '<details class="dl-solution"><summary>Solution 1.2</summary>',
+        *("paragraph", "container", "</details>"),
+    ]
+    assert tree.children[4]["hide_mode"] == "all"  # a fold of its own
+
+
+def test_code_without_words_is_told_where_to_stand():
+    tree = page(nodes.paragraph("", "Exercise"), answer())
+    with pytest.raises(ValueError, match="right after the words"):
+        order(None, tree)
+
+
+def test_a_picture_stands_before_its_code():
+    picture = nodes.container(classes=["cell_output"])
+    drawn = cell(code("plot()"), picture, mode="input", prompt=PICTURE)
+    order(None, page(drawn))
+    assert drawn.children[0] is picture
+    assert kinds(drawn)[1:] == [
+        f'<details class="dl-code"><summary>{PICTURE}</summary>',
+        "container",
+        "</details>",
+    ]
+    assert "hide_mode" not in drawn
+
+
+def test_other_cells_stay_as_they_are():
+    imports = cell(code("import torch"), mode="input", prompt="Imports")
+    plain = nodes.container(nb_element="cell_code")
+    plain += code("# @title is not hidden here\nx = 1")
+    tree = page(imports, plain)
+    before = tree.deepcopy().pformat()
+    order(None, tree)
+    assert tree.pformat() == before
