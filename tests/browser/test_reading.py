@@ -231,6 +231,25 @@ def test_code_can_be_read_in_the_dark_and_does_not_shine(visit, name):
     assert max(contrasts) < 14
 
 
+@pytest.mark.parametrize("look", [{}, DARK], ids=["light", "dark"])
+def test_all_code_has_one_ground_and_what_it_prints_has_none(visit, look):
+    page = visit(CHAPTERS[8], **look).page
+    grounds = page.evaluate(
+        """() => { const ground = e => { for (; e; e = e.parentElement) {
+                const colour = getComputedStyle(e).backgroundColor;
+                if (!/, 0\\)$/.test(colour)) return colour; } };
+            const all = selector => [...new Set([...document
+                .querySelectorAll(selector)].map(ground))];
+            return {listings: all('.cell_output > :not(.output) pre'),
+                cells: all('section > .cell > .cell_input pre'),
+                page: [ground(document.body)],
+                printed: all('section > .cell > * > .output pre')}; }"""
+    )
+    assert len(grounds["cells"]) == 1
+    assert grounds["listings"] == grounds["cells"] != grounds["page"]
+    assert grounds["printed"] == grounds["page"]
+
+
 def test_an_old_link_into_the_module_is_led_on(chromium, html):
     page = chromium.new_page()
     name = "diffusion_lessons.forward.q_sample"
