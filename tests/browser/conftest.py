@@ -90,9 +90,13 @@ class Visit:
             self.weights[path] = path.stat().st_size
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def visit(chromium, html):
-    """Open a page of the book, at most once for each width and look."""
+    """Open a page of the book, once for each width and look.
+
+    They are closed after each file of tests: a page in the background
+    goes on playing its film.
+    """
     visits = {}
 
     def open_page(name, width=1280, **look):
@@ -102,7 +106,9 @@ def visit(chromium, html):
             visits[key] = Visit(chromium, address, width, **look)
         return visits[key]
 
-    return open_page
+    yield open_page
+    for opened in visits.values():
+        opened.page.close()
 
 
 # The samplers in the pages
