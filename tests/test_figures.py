@@ -61,6 +61,7 @@ from diffusion_lessons.figures.style import (
     FAINT,
     NARROW,
     SMALL,
+    TEXT_COLORS,
     TIME,
     WIDTH,
     line_style,
@@ -872,7 +873,8 @@ def test_the_turn_names_its_arrows_in_their_colours_and_is_round():
         lines = [a for a in ax.texts if isinstance(a, Annotation)]
         names = [a for a in ax.texts if not isinstance(a, Annotation)]
         roles = ["x0", "noise", "xt", "prediction"]
-        assert [n.get_color() for n in names] == [COLORS[r] for r in roles]
+        words = [TEXT_COLORS[r] for r in roles]  # can be read on white
+        assert [n.get_color() for n in names] == words
         assert [a.arrowprops["color"] for a in lines] == [
             COLORS[r] for r in roles
         ]
