@@ -104,7 +104,7 @@ class Question {
     const found = [];
     for (let next = this.box.nextElementSibling; next; next = next.nextElementSibling) {
       if (next.matches("section, h1, h2, h3") || next.querySelector("details.dl-ask")) break;
-      found.push(next);
+      if (!next.matches(".dl-sampler") && !next.querySelector(".dl-sampler")) found.push(next);  // an instrument tells nothing by itself
     }
     return found;
   }
