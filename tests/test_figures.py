@@ -4,6 +4,7 @@ import io
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -77,6 +78,7 @@ from diffusion_lessons.figures.themed import (
 )
 
 mpl.use("Agg")  # draw without a screen
+BOOK = Path(__file__).resolve().parents[1] / "book"
 NAMESPACE = ' xmlns="http://www.w3.org/2000/svg"'
 
 IMAGES = torch.linspace(-3, 3, 5 * 16).view(5, 1, 4, 4)
@@ -1016,10 +1018,11 @@ def test_a_label_that_asks_for_more_is_left_to_matplotlib(label):
 
 
 def test_a_number_that_is_a_word_keeps_its_digits():
-    plt.figure().text(0.1, 0.5, "0.0075 and 1.23456")
+    words = "0.0075 and 1.23456, black: #000000"
+    plt.figure().text(0.1, 0.5, words)
     tree = ElementTree.fromstring(themed_svg(plt.gcf()))
     (text,) = tree.iter("text")
-    assert text.text == "0.0075 and 1.23456"
+    assert text.text == words
 
 
 def test_a_short_logarithmic_axis_has_plain_numbers():
@@ -1104,6 +1107,16 @@ def test_every_colour_has_a_dark_one_that_can_be_read():
         if name not in ("--fig-paper", "--fig-faint"):
             contrast = (luminance(color) + 0.05) / (ground + 0.05)
             assert contrast >= 4.5, name
+
+
+def test_words_of_a_figure_have_the_colours_of_those_around():
+    sheet = (BOOK / "_static" / "custom.css").read_text(encoding="utf-8")
+    names = {role: role for role in COLORS if role != "truth"}
+    names |= {"prediction": "pred", "guidance": "class"}  # in the sheet
+    for role, name in names.items():
+        light, dark = re.findall(rf"--dl-{name}: (#\w{{6}});", sheet)
+        assert light == TEXT_COLORS[role]
+        assert dark == DARK[f"--fig-word-{role}"]
 
 
 def luminance(color):

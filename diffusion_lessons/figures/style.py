@@ -17,7 +17,7 @@ COLORS = {
     "guidance": "#009E73",  # classes and guidance
     "truth": "#000000",  # what theory says
 }
-TEXT_COLORS = {  # the same hues for words: readable on white
+TEXT_COLORS = {  # the same hues for words, as custom.css has them
     "x0": "#005f96",
     "noise": "#5c5c5c",
     "xt": "#9a3f73",
@@ -32,7 +32,8 @@ FAINT = "#cccccc"  # what is only there to guide the eye
 WIDTH = 6.4  # inches; 640 pixels on the page, saved at twice that
 NARROW = 3.9  # inches; the width of a phone
 
-# A phone shows a figure at 0.6 of its size: 10 points are 8 pixels there.
+# A phone shows the narrow form at its own size or larger: 10 points are at
+# least 11 pixels there.
 TEXT = 11  # points
 SMALL = 10  # of ticks, legends and the names of rows
 

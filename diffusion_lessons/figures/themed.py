@@ -70,15 +70,17 @@ def themed_forms(figure: Figure) -> list[str]:
 
 
 def film_strip(frames: list[str]) -> tuple[str, int, int]:
-    """Frames of one size side by side, a picture of its own: an address,
-    and how many pixels it is wide and high."""
+    """Frames of one size side by side, as a picture of its own.
+
+    Returns its address, and how many pixels it is wide and high.
+    """
     sizes = {SIZE.search(frame)[0] for frame in frames}
     if len(sizes) > 1:
         raise ValueError("all frames must have one size")
     wide, high = map(float, sizes.pop().split('"')[1].split()[2:])
+    size = f'width="{_short(wide)}" height="{_short(high)}"'
     places = (
         frame.replace("<svg ", f'<svg x="{_short(i * wide)}" {size} ', 1)
-        for size in [f'width="{_short(wide)}" height="{_short(high)}"']
         for i, frame in enumerate(frames)
     )
     all_wide = len(frames) * wide
@@ -259,11 +261,10 @@ def _of_the_page(svg: str, formulas: list[str]) -> str:
         rf"\1{SANS}",
         svg,
     )
-    svg = re.sub(r": ?(#[0-9a-f]{6})\b", _colour, svg)
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
     svg = svg.replace(f"font-family: {SANS}; ", "")
-    svg = re.sub(r'style="[^"]*"', _tighter, svg)
+    svg = re.sub(r'style="[^"]*"', _themed, svg)
     svg = _without_groups(re.sub(r"\s*\n\s*", "", svg).strip())
     look = f'<svg style="fill:{WORD};font-family:{SANS};'
     look += 'image-rendering:pixelated" '
@@ -290,8 +291,10 @@ def _shorter(tag: re.Match) -> str:
     return re.sub(r"-?\d+\.\d{3,}", lambda x: _short(float(x[0])), tag[0])
 
 
-def _tighter(style: re.Match) -> str:
-    return re.sub(r"\s*([:;,])\s+", r"\1", style[0])
+def _themed(style: re.Match) -> str:
+    """A style in the colours of the page, with no needless spaces."""
+    closer = re.sub(r"\s*([:;,])\s+", r"\1", style[0])
+    return re.sub(":(#[0-9a-f]{6})", _colour, closer)
 
 
 def _without_groups(svg: str) -> str:

@@ -94,6 +94,14 @@ def test_what_follows_is_veiled_until_the_answer(ask):
     assert label.split()[0] in verdict(page)
 
 
+def test_a_sampler_waits_for_no_answer(ask):
+    page = ask("book/08_sampling_ddim")
+    assert veiled(page) > 0
+    sampler = page.locator(".dl-sampler")
+    assert sampler.count() == 1
+    assert not sampler.evaluate("e => e.closest('.dl-veiled, [inert]')")
+
+
 def test_a_wrong_answer_is_told_why_and_what_is_right(ask):
     page = ask()
     _, wrong = right_and_wrong(page)

@@ -151,8 +151,7 @@ def test_only_what_is_too_wide_is_set_smaller(visit):
     sizes = [size for _, size in formulas(visit(CHAPTERS[1], PHONE).page)]
     assert min(sizes) < 0.99 < max(sizes)
     wide = formulas(visit(CHAPTERS[1]).page)
-    usual = pytest.approx([1] * len(sizes), abs=0.005)
-    assert [size for _, size in wide] == usual
+    assert [size for _, size in wide] == pytest.approx([1] * len(sizes))
 
 
 def test_a_formula_is_fitted_again_when_the_screen_is_turned(visit):

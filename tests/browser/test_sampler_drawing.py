@@ -420,12 +420,18 @@ def test_a_hole_is_ready_and_filled_and_the_rest_is_kept(tab):
     assert page.complaints == []
 
 
-def test_a_stroke_stops_the_run_and_the_next_begins_from_it(tab):
+def finished_one(tab):
+    """A page where a drawn 1 was noised and finished."""
     page = drawing(tab)
     choose(page, "network", "digits")
     page.get_by_label("Draw me a").select_option("1")
     start(page)
     page.wait_for_function(DONE)
+    return page
+
+
+def test_a_stroke_stops_the_run_and_the_next_begins_from_it(tab):
+    page = finished_one(tab)
     before = page.evaluate(FILM)
     page.locator(".dl-paper").scroll_into_view_if_needed()
     drag(page, (0.2, 0.2), (0.8, 0.2))
@@ -439,11 +445,7 @@ def test_a_stroke_stops_the_run_and_the_next_begins_from_it(tab):
 
 def test_run_does_not_wait_for_another_stroke(tab):
     """Nor does the drawing begin a second time when the wait is over."""
-    page = drawing(tab)
-    choose(page, "network", "digits")
-    page.get_by_label("Draw me a").select_option("1")
-    start(page)
-    page.wait_for_function(DONE)
+    page = finished_one(tab)
     page.evaluate("""() => {
         const sampler = document.querySelector('.dl-sampler').sampler;
         const restart = sampler.restart;
