@@ -231,6 +231,18 @@ def test_code_can_be_read_in_the_dark_and_does_not_shine(visit, name):
     assert max(contrasts) < 14
 
 
+@each_page
+def test_a_table_is_seen_whole_where_there_is_room(name, visit):
+    cut = visit(name).page.evaluate(
+        """() => [...document.querySelectorAll('.bd-article table')]
+        .filter(e => e.checkVisibility())
+        .map(e => [e.parentElement.scrollWidth,
+            e.parentElement.clientWidth, e.textContent.slice(0, 60)])
+        .filter(([all, seen]) => all > seen + 1)"""
+    )
+    assert cut == []
+
+
 @pytest.mark.parametrize("look", [{}, DARK], ids=["light", "dark"])
 def test_all_code_has_one_ground_and_what_it_prints_has_none(visit, look):
     page = visit(CHAPTERS[8], **look).page
