@@ -34,7 +34,15 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling"},
-        {"training", "edit", "figures", "diffusers", "__main__", "first"},
+        {
+            "training",
+            "edit",
+            "figures",
+            "diffusers",
+            "practice",
+            "__main__",
+            "first",
+        },
     ],
     PACKAGE / "checks": [  # and inside a folder as well
         {"refusals"},
@@ -49,6 +57,12 @@ ROOMS = {  # a module may import from the floors below its own
         {"films"},
         {"live"},
     ],
+    PACKAGE / "practice": [
+        {"limit", "task", "verdict"},
+        {"outcome", "tasks"},
+        {"judge"},
+    ],
+    PACKAGE / "practice" / "tasks": [{"forward_chain", "forward_jump"}],
 }
 FLOOR = {
     room: {name: i for i, floor in enumerate(floors) for name in floor}
@@ -94,8 +108,8 @@ def test_every_module_stands_on_a_floor(room):
 def test_a_module_imports_only_from_lower_floors(path):
     for dots, module in imports(path):
         assert not module.startswith("diffusion_lessons")
-        if dots:  # two of them lead out of the room
-            who = path if dots == 1 else path.parent
+        if dots:  # each after the first leads out of a room
+            who = (path, *path.parents)[dots - 1]
             floor = FLOOR[who.parent]
             assert floor[module.split(".")[0]] < floor[who.stem]
 

@@ -1,0 +1,180 @@
+"""Run somebody's function on one set of arguments, and write down all."""
+
+import builtins
+import linecache
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .limit import TimeUp
+
+NUMBERS = (bool, int, float)
+
+
+@dataclass
+class Outcome:
+    """What came of one call: plain values, to be sent to any process."""
+
+    values: list[Tensor] = field(default_factory=list)  # float64
+    form: str = ""  # of what was returned, in words
+    error: str = ""  # of what was raised
+    line: str = ""  # of the reader's code that raised it
+    unwritten: bool = False
+    endless: bool = False
+    random: bool = False  # global random numbers were drawn
+    changed: list[str] = field(default_factory=list)  # of the arguments
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        """There is nothing that could be compared."""
+        return bool(self.error or self.endless or self.unwritten)
+
+
+def outcome_of(
+    function: Callable,
+    arguments: dict[str, Any],
+    observe: Callable | None = None,
+    may_change: tuple[str, ...] = (),
+) -> Outcome:
+    """Call the function, and look at what it returned and what it did.
+
+    *observe* (result, arguments) gives what is compared; without it, it is
+    the result.
+    """
+    kept = {name: copy_of(value) for name, value in arguments.items()}
+    before, start = _random_states(), perf_counter()
+    try:
+        result = function(*arguments.values())
+        seconds = perf_counter() - start
+        seen = result if observe is None else observe(result, arguments)
+    except TimeUp:
+        return Outcome(endless=True, seconds=perf_counter() - start)
+    except (Exception, SystemExit) as error:
+        return _raised(error, function)
+    finally:
+        drew = _random_states() != before
+        _put_back(before)
+    changed = [
+        name
+        for name, value in arguments.items()
+        if name not in may_change and not same(value, kept[name])
+    ]
+    values, form = flattened(seen)
+    return Outcome(
+        values,
+        form,
+        unwritten=_has_no_body(result, function),
+        random=drew,
+        changed=changed,
+        seconds=seconds,
+    )
+
+
+def flattened(result: Any) -> tuple[list[Tensor], str]:
+    """Every number in a result as tensors of float64, and its form."""
+    if isinstance(result, Tensor):
+        return [_as_double(result)], f"a tensor {tuple(result.shape)}"
+    if isinstance(result, NUMBERS):
+        return [torch.tensor(float(result)).double()], "a number"
+    if hasattr(result, "__array__"):
+        return flattened(torch.as_tensor(result))
+    if isinstance(result, list | tuple | range):
+        if all(isinstance(x, NUMBERS) for x in result):
+            numbers = torch.tensor([float(x) for x in result]).double()
+            return [numbers], f"{len(result)} numbers"
+        parts = [flattened(x) for x in result]
+        values = [value for values, _ in parts for value in values]
+        if all(values for values, _ in parts):
+            return values, ", ".join(form for _, form in parts)
+    return [], "nothing" if result is None else type(result).__name__
+
+
+def _as_double(value: Tensor) -> Tensor:
+    value = value.detach().cpu().resolve_conj()
+    return value.real.double() if value.is_complex() else value.double()
+
+
+def copy_of(value: Any) -> Any:
+    """What an argument is now, to compare it later."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, nn.Module):
+        return [x.detach().clone() for x in value.state_dict().values()]
+    if isinstance(value, list | tuple):
+        return [copy_of(x) for x in value]
+    return value
+
+
+def same(value: Any, kept: Any) -> bool:
+    """The argument is what it was."""
+    if isinstance(value, nn.Module):
+        value = list(value.state_dict().values())
+    if isinstance(value, Tensor):
+        return value.shape == kept.shape and torch.equal(
+            value.detach(), kept
+        )
+    if isinstance(value, list | tuple):
+        return len(value) == len(kept) and all(map(same, value, kept))
+    return value is kept
+
+
+def _random_states() -> list:
+    """The state of every source that a stranger may draw from."""
+    states = [torch.get_rng_state().numpy().tobytes(), random.getstate()]
+    if "numpy" in sys.modules:
+        name, keys, *rest = sys.modules["numpy"].random.get_state()
+        states.append((name, keys.tolist(), *rest))
+    return states
+
+
+def _put_back(states: list) -> None:
+    torch_state, python_state, *numpy_state = states
+    torch.set_rng_state(torch.tensor(list(torch_state), dtype=torch.uint8))
+    random.setstate(python_state)
+    for state in numpy_state:
+        sys.modules["numpy"].random.set_state(state)
+
+
+def _raised(error: BaseException, function: Callable) -> Outcome:
+    """An error, in words, with the line of the reader that raised it."""
+    words = f"{type(error).__name__}: {error}".rstrip(": ")
+    gap = "ellipsis" in str(error).lower()  # of a line still to be filled
+    return Outcome(
+        error=words,
+        line=_line_of(error, function),
+        unwritten=isinstance(error, NotImplementedError) or gap,
+    )
+
+
+def _line_of(error: BaseException, function: Callable) -> str:
+    """The last line of the file of the function on the way to the error."""
+    code = getattr(function, "__code__", None)
+    for frame in reversed(list(_frames(error))):
+        if code is not None and frame.filename == code.co_filename:
+            return linecache.getline(frame.filename, frame.lineno).strip()
+    return ""
+
+
+def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
+    yield from traceback.extract_tb(error.__traceback__)
+
+
+def _has_no_body(result: Any, function: Callable) -> bool:
+    """It returned nothing, or the dots; and does nothing at all."""
+    if result is builtins.Ellipsis:
+        return True
+    code = getattr(function, "__code__", None)
+    if result is not None or code is None:
+        return False
+    return not code.co_names and len(code.co_code) <= EMPTY
+
+
+EMPTY = len((lambda: None).__code__.co_code) + 4

@@ -1,0 +1,12 @@
+"""Every task by its name, in the order of the chapters."""
+
+from ..task import Task
+from . import forward_chain, forward_jump
+
+FILES = (forward_chain, forward_jump)
+TASKS = {
+    task.name: task
+    for file in FILES
+    for task in vars(file).values()
+    if isinstance(task, Task)
+}
