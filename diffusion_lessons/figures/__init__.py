@@ -8,6 +8,7 @@ from .films import (
     scrub_linked,
     scrub_points,
 )
+from .ladder import draw_ladder
 from .live import (
     draw_chain,
     draw_jump,
@@ -47,6 +48,7 @@ __all__ = [
     "Scrubber",
     "draw_chain",
     "draw_jump",
+    "draw_ladder",
     "draw_samples",
     "draw_time_unet",
     "draw_turn",

@@ -34,6 +34,7 @@ FIGURES = {  # the one that shows what the chapter is about
     "09_guidance": "fig-sevens-by-scale",
     "10_evaluation": "fig-line-up",
     "11_diffusers": "fig-two-loops",
+    "12_doctor": "fig-patients",
 }
 DIGITS = BOOK / "_static" / "digits.png"  # for all other pages
 DIGITS_ALT = (
