@@ -326,8 +326,10 @@ def test_slow_is_said(monkeypatch):
 
 def test_a_loop_without_an_end_is_ended():
     def endless(x_prev, t, noise, schedule):
-        while True:
+        while time.monotonic() < late:
             noise = noise + 1
+
+    late = time.monotonic() + 3  # far behind the limit below
 
     done = judge.outcomes(endless, Q_STEP, seconds=0.3)
     verdict = judge.judge(Q_STEP, done)
@@ -339,12 +341,13 @@ def test_a_loop_without_an_end_is_ended():
 
 def test_a_loop_that_holds_on_to_life_is_ended():
     def clings(x_prev, t, noise, schedule):
-        while True:
+        while time.monotonic() < late:
             try:
                 time.sleep(0.01)
             except Exception:
                 continue
 
+    late = time.monotonic() + 3
     done = judge.outcomes(clings, Q_STEP, seconds=0.3)
     assert done[-1].endless
     assert "practice" not in [t.name for t in threading.enumerate()]
@@ -358,10 +361,11 @@ def test_what_hangs_outside_python_is_left_behind(monkeypatch):
 
 def test_endless_in_a_later_case():
     def sometimes(x_prev, t, noise, schedule):
-        while len(x_prev) == 3:
+        while len(x_prev) == 3 and time.monotonic() < late:
             noise = noise + 1
         return right(x_prev, t, noise, schedule)
 
+    late = time.monotonic() + 3
     done = judge.outcomes(sometimes, Q_STEP, seconds=0.5)
     verdict = judge.judge(Q_STEP, done)
     assert verdict.kind == "endless"
