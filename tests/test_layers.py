@@ -67,6 +67,7 @@ ROOMS = {  # a module may import from the floors below its own
             "forward_chain",
             "forward_jump",
             "unet_basic",
+            "training_loop",
         }
     ],
 }
