@@ -68,6 +68,7 @@ ROOMS = {  # a module may import from the floors below its own
             "forward_jump",
             "unet_basic",
             "training_loop",
+            "conditioning_time",
         }
     ],
 }

@@ -1,9 +1,21 @@
 """Every task by its name, in the order of the chapters."""
 
 from ..task import Task
-from . import forward_chain, forward_jump, training_loop, unet_basic
+from . import (
+    conditioning_time,
+    forward_chain,
+    forward_jump,
+    training_loop,
+    unet_basic,
+)
 
-FILES = (forward_chain, forward_jump, unet_basic, training_loop)
+FILES = (
+    forward_chain,
+    forward_jump,
+    unet_basic,
+    training_loop,
+    conditioning_time,
+)
 TASKS = {
     task.name: task
     for file in FILES
