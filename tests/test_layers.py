@@ -69,6 +69,7 @@ ROOMS = {  # a module may import from the floors below its own
             "unet_basic",
             "training_loop",
             "conditioning_time",
+            "prediction_targets",
         }
     ],
 }

@@ -5,6 +5,7 @@ from . import (
     conditioning_time,
     forward_chain,
     forward_jump,
+    prediction_targets,
     training_loop,
     unet_basic,
 )
@@ -15,6 +16,7 @@ FILES = (
     unet_basic,
     training_loop,
     conditioning_time,
+    prediction_targets,
 )
 TASKS = {
     task.name: task
