@@ -62,7 +62,16 @@ ROOMS = {  # a module may import from the floors below its own
         {"outcome", "tasks"},
         {"judge"},
     ],
-    PACKAGE / "practice" / "tasks": [{"forward_chain", "forward_jump"}],
+    PACKAGE / "practice" / "tasks": [
+        {
+            "forward_chain",
+            "forward_jump",
+            "unet_basic",
+            "training_loop",
+            "conditioning_time",
+            "prediction_targets",
+        }
+    ],
 }
 FLOOR = {
     room: {name: i for i, floor in enumerate(floors) for name in floor}

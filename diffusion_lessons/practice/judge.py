@@ -17,7 +17,8 @@ TOO_SLOW = 100  # times what ours takes, and then at least
 NOTICED = 1.0  # seconds
 SPREAD = (
     " A number for each picture has shape (B,); it multiplies pictures "
-    "as (B, 1, 1, 1), for instance after .reshape(-1, 1, 1, 1)."
+    "as (B, 1, 1, 1), for instance after .reshape(-1, 1, 1, 1), and one "
+    "for each channel, (B, C), as (B, C, 1, 1)."
 )
 
 
@@ -44,7 +45,11 @@ def outcomes(
 
 def _outcome(function: Callable, task: Task, case: Case) -> Outcome:
     return outcome_of(
-        function, task.arguments(case), task.observe, task.may_change
+        function,
+        task.arguments(case),
+        task.observe,
+        task.may_change,
+        case.times,
     )
 
 
@@ -213,7 +218,8 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
             f"With {case.words} it should return {ours.form}; "
             f"yours returns {own.form}."
         )
-    for got, want in zip(own.values, ours.values, strict=True):
+    parts = task.parts or ("it",) * len(ours.values)
+    for got, want, part in zip(own.values, ours.values, parts, strict=True):
         if _near(task, got, want):
             continue
         off = (got - want).abs() - task.tolerance * (1 + want.abs())
@@ -221,12 +227,13 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
         flat = int((off.flatten() > 0).nonzero()[0])
         got_one, want_one = got.flatten()[flat], want.flatten()[flat]
         theirs, right = apart(got_one.item(), want_one.item())
-        place = ""
+        place = part
         if want.numel() > 1:
             index = torch.unravel_index(torch.tensor(flat), want.shape)
-            place = f"entry {[int(i) for i in index]} "
+            place = f"entry {[int(i) for i in index]}"
+            place += f" of {part}" * (part != "it")
         return (
-            f"With {case.words} {place or 'it '}should be {right}; "
+            f"With {case.words} {place} should be {right}; "
             f"yours is {theirs}."
         )
     return ""

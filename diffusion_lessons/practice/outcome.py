@@ -43,17 +43,19 @@ def outcome_of(
     arguments: dict[str, Any],
     observe: Callable | None = None,
     may_change: tuple[str, ...] = (),
+    times: int = 1,
 ) -> Outcome:
     """Call the function, and look at what it returned and what it did.
 
     *observe* (result, arguments) gives what is compared; without it, it is
-    the result.
+    the result, or the list of the results of several calls.
     """
     kept = {name: copy_of(value) for name, value in arguments.items()}
     before, start = _random_states(), perf_counter()
     try:
-        result = function(*arguments.values())
+        results = [function(*arguments.values()) for _ in range(times)]
         seconds = perf_counter() - start
+        result = results[0] if times == 1 else results
         seen = result if observe is None else observe(result, arguments)
     except TimeUp:
         return Outcome(endless=True, seconds=perf_counter() - start)
@@ -67,11 +69,10 @@ def outcome_of(
         for name, value in arguments.items()
         if name not in may_change and not same(value, kept[name])
     ]
-    values, form = flattened(seen)
     return Outcome(
-        values,
-        form,
-        unwritten=_has_no_body(result, function),
+        values=flattened(seen)[0],
+        form=flattened(results[0])[1],
+        unwritten=_has_no_body(results[0], function),
         random=drew,
         changed=changed,
         seconds=seconds,
