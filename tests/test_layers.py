@@ -62,7 +62,13 @@ ROOMS = {  # a module may import from the floors below its own
         {"outcome", "tasks"},
         {"judge"},
     ],
-    PACKAGE / "practice" / "tasks": [{"forward_chain", "forward_jump"}],
+    PACKAGE / "practice" / "tasks": [
+        {
+            "forward_chain",
+            "forward_jump",
+            "sampling_ancestral",
+        }
+    ],
 }
 FLOOR = {
     room: {name: i for i, floor in enumerate(floors) for name in floor}

@@ -63,6 +63,8 @@ def judge(task: Task, done: Sequence[Outcome]) -> Verdict:
 def _unfinished(task, done, right) -> Verdict | None:
     if any(one.unwritten for one in done[:1]):
         text = f"Still to be written: it shall {task.goal}."
+        if "..." in done[0].line:
+            text += f" There is a gap in the line `{done[0].line}`."
         return Verdict(task.name, "unwritten", text)
     if done[-1].endless:
         case = task.cases[min(len(done), len(task.cases)) - 1]
