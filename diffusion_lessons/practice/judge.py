@@ -94,7 +94,7 @@ def named(slip: Slip, task: Task) -> Verdict:
     """A mistake with a name."""
     number, _, title = slip.section.partition(" ")
     text = (
-        f"This is what comes out when {slip.words}: see section {number}, "
+        f"This is what comes out when {slip.words}. See section {number}, "
         f"“{title}”."
     )
     return Verdict(task.name, "slip", text, slip.words, slip.section)
@@ -121,7 +121,8 @@ def _differing(task, done, right) -> Verdict | None:
         if fits(task, own, ours):
             continue
         said = [_difference(task, case, own, ours)]
-        said += [_pattern(own, ours)] if _comparable(own, ours) else []
+        if _comparable(own, ours) and not task.seen:
+            said.append(_pattern(own, ours))
         if own.random:
             said.append("It draws random numbers of its own.")
         said += [_changes(own)] if own.changed else []
@@ -227,6 +228,8 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
         if want.numel() > 1:
             index = torch.unravel_index(torch.tensor(flat), want.shape)
             place = f"entry {[int(i) for i in index]} "
+        if task.seen:
+            place = f"{task.seen[flat]} "
         return (
             f"With {case.words} {place or 'it '}should be {right}; "
             f"yours is {theirs}."

@@ -67,7 +67,9 @@ def outcome_of(
         for name, value in arguments.items()
         if name not in may_change and not same(value, kept[name])
     ]
-    values, form = flattened(seen)
+    values, form = looked_at(seen)
+    if observe is not None:
+        form = looked_at(result)[1]
     return Outcome(
         values,
         form,
@@ -76,6 +78,14 @@ def outcome_of(
         changed=changed,
         seconds=seconds,
     )
+
+
+def looked_at(result: Any) -> tuple[list[Tensor], str]:
+    """As ``flattened``; what holds no numbers has none, and its name."""
+    try:
+        return flattened(result)
+    except (TypeError, ValueError, RuntimeError):
+        return [], type(result).__name__
 
 
 def flattened(result: Any) -> tuple[list[Tensor], str]:
@@ -87,14 +97,21 @@ def flattened(result: Any) -> tuple[list[Tensor], str]:
     if hasattr(result, "__array__"):
         return flattened(torch.as_tensor(result))
     if isinstance(result, list | tuple | range):
-        if all(isinstance(x, NUMBERS) for x in result):
-            numbers = torch.tensor([float(x) for x in result]).double()
-            return [numbers], f"{len(result)} numbers"
+        if all(map(_is_number, result)):
+            numbers = [_as_double(torch.as_tensor(x)) for x in result]
+            empty = torch.zeros(0, dtype=torch.float64)
+            row = torch.stack(numbers) if numbers else empty
+            return [row], f"{len(result)} numbers"
         parts = [flattened(x) for x in result]
         values = [value for values, _ in parts for value in values]
         if all(values for values, _ in parts):
             return values, ", ".join(form for _, form in parts)
     return [], "nothing" if result is None else type(result).__name__
+
+
+def _is_number(value: Any) -> bool:
+    """A plain number, or an array of no dimensions from any library."""
+    return isinstance(value, NUMBERS) or getattr(value, "ndim", 1) == 0
 
 
 def _as_double(value: Tensor) -> Tensor:

@@ -41,6 +41,7 @@ class Task:
     tip: for one who has it right: something to try next.
     observe: (result, arguments) -> what is compared, where that is not the
         result itself.
+    seen: the names of the numbers that *observe* gives, to speak of them.
     may_change: the arguments that it is asked to change.
     tolerance: of numbers, relative to 1 + their size.
     loose: a result that broadcasts to the right shape is right as well.
@@ -53,6 +54,7 @@ class Task:
     goal: str
     tip: str
     observe: Callable | None = None
+    seen: tuple[str, ...] = ()
     may_change: tuple[str, ...] = ()
     tolerance: float = 1e-4
     loose: bool = False
