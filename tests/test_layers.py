@@ -39,10 +39,10 @@ ROOMS = {  # a module may import from the floors below its own
             "edit",
             "figures",
             "diffusers",
-            "practice",
-            "__main__",
             "first",
         },
+        {"practice"},
+        {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
         {"refusals"},
@@ -67,6 +67,7 @@ ROOMS = {  # a module may import from the floors below its own
             "forward_chain",
             "forward_jump",
             "sampling_ancestral",
+            "sampling_ddim",
         }
     ],
 }

@@ -1,9 +1,9 @@
 """Every task by its name, in the order of the chapters."""
 
 from ..task import Task
-from . import forward_chain, forward_jump, sampling_ancestral
+from . import forward_chain, forward_jump, sampling_ancestral, sampling_ddim
 
-FILES = (forward_chain, forward_jump, sampling_ancestral)
+FILES = (forward_chain, forward_jump, sampling_ancestral, sampling_ddim)
 TASKS = {
     task.name: task
     for file in FILES
