@@ -103,7 +103,7 @@ def named(slip: Slip, task: Task) -> Verdict:
 def _broken(task, done, right) -> Verdict | None:
     for case, own, ours in zip(task.cases, done, right, strict=False):
         if own.error:
-            text = f"With {case.words} it raised {own.error}"
+            text = f"With {case.words}, it raised {own.error}"
             text += f", at the line `{own.line}`." if own.line else "."
             text += SPREAD * ("must match the size of tensor" in own.error)
             return Verdict(task.name, "error", text)
@@ -159,7 +159,7 @@ def _changes(own: Outcome) -> str:
     names = " and ".join(f"`{name}`" for name in own.changed)
     return (
         f"It changes {names}, which belongs to whoever called it: compute "
-        "a new tensor (x + y, not x += y)."
+        "a new tensor (x + y, not x += y), or change a copy, x.clone()."
     )
 
 
@@ -213,7 +213,7 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
     """The first number that is not as it should be."""
     if not _comparable(own, ours) and own.form != ours.form:
         return (
-            f"With {case.words} it should return {ours.form}; "
+            f"With {case.words}, it should return {ours.form}; "
             f"yours returns {own.form}."
         )
     for got, want in zip(own.values, ours.values, strict=True):
@@ -231,7 +231,7 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
         if task.seen:
             place = f"{task.seen[flat]} "
         return (
-            f"With {case.words} {place or 'it '}should be {right}; "
+            f"With {case.words}, {place or 'it '}should be {right}; "
             f"yours is {theirs}."
         )
     return ""

@@ -54,7 +54,7 @@ def outcome_of(
     try:
         result = function(*arguments.values())
         seconds = perf_counter() - start
-        seen = result if observe is None else observe(result, arguments)
+        seen = _observed(observe, result, arguments)
     except TimeUp:
         return Outcome(endless=True, seconds=perf_counter() - start)
     except (Exception, SystemExit) as error:
@@ -78,6 +78,18 @@ def outcome_of(
         changed=changed,
         seconds=seconds,
     )
+
+
+def _observed(
+    observe: Callable | None, result: Any, arguments: dict[str, Any]
+) -> Any:
+    """What is compared; None if the result is not of a kind to observe."""
+    if observe is None:
+        return result
+    try:
+        return observe(result, arguments)
+    except Exception:
+        return None
 
 
 def looked_at(result: Any) -> tuple[list[Tensor], str]:

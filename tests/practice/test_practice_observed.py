@@ -51,8 +51,6 @@ def test_a_strange_result_is_said():
 
 def shares(result, arguments):
     """Of a coin that was thrown: the share of heads, and of edges."""
-    if not isinstance(result, list):
-        return None
     return [result.count(face) / len(result) for face in ("head", "edge")]
 
 
@@ -81,11 +79,11 @@ def test_what_is_observed_is_spoken_of_by_its_name():
     )
     assert said(lambda n: ["head"] * n) == (
         "wrong",
-        "With 4 throws the share of heads should be 0.5; yours is 1.",
+        "With 4 throws, the share of heads should be 0.5; yours is 1.",
     )
     assert said(lambda n: ["head", "edge"] * (n // 2)) == (
         "wrong",
-        "With 4 throws the share of edges should be 0; yours is 0.5.",
+        "With 4 throws, the share of edges should be 0; yours is 0.5.",
     )
 
 
@@ -93,6 +91,14 @@ def test_the_form_that_is_told_is_that_of_the_result():
     assert said(lambda n: {"head": 2}) == (
         "wrong",
         "It returned dict, where list should be.",
+    )
+
+
+def test_a_result_that_cannot_be_observed_is_no_error_of_the_reader():
+    assert said(lambda n: print(end="")) == (
+        "wrong",
+        "It returned nothing, where list should be. Is the `return` "
+        "missing?",
     )
 
 
