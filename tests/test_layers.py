@@ -68,6 +68,7 @@ ROOMS = {  # a module may import from the floors below its own
             "forward_jump",
             "sampling_ancestral",
             "sampling_ddim",
+            "guidance",
         }
     ],
 }

@@ -1,9 +1,21 @@
 """Every task by its name, in the order of the chapters."""
 
 from ..task import Task
-from . import forward_chain, forward_jump, sampling_ancestral, sampling_ddim
+from . import (
+    forward_chain,
+    forward_jump,
+    guidance,
+    sampling_ancestral,
+    sampling_ddim,
+)
 
-FILES = (forward_chain, forward_jump, sampling_ancestral, sampling_ddim)
+FILES = (
+    forward_chain,
+    forward_jump,
+    sampling_ancestral,
+    sampling_ddim,
+    guidance,
+)
 TASKS = {
     task.name: task
     for file in FILES
