@@ -69,6 +69,7 @@ ROOMS = {  # a module may import from the floors below its own
             "sampling_ancestral",
             "sampling_ddim",
             "guidance",
+            "evaluation",
         }
     ],
 }

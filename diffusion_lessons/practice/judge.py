@@ -105,7 +105,8 @@ def _broken(task, done, right) -> Verdict | None:
         if own.error:
             text = f"With {case.words}, it raised {own.error}"
             text += f", at the line `{own.line}`." if own.line else "."
-            text += SPREAD * ("must match the size of tensor" in own.error)
+            if "t" in task.parameters:
+                text += SPREAD * ("match the size of tensor" in own.error)
             return Verdict(task.name, "error", text)
         if not own.values:
             text = (

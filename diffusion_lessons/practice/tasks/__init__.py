@@ -2,6 +2,7 @@
 
 from ..task import Task
 from . import (
+    evaluation,
     forward_chain,
     forward_jump,
     guidance,
@@ -15,6 +16,7 @@ FILES = (
     sampling_ancestral,
     sampling_ddim,
     guidance,
+    evaluation,
 )
 TASKS = {
     task.name: task
