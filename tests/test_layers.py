@@ -70,6 +70,7 @@ ROOMS = {  # a module may import from the floors below its own
             "sampling_ddim",
             "guidance",
             "evaluation",
+            "theirs",
         }
     ],
 }

@@ -8,6 +8,7 @@ from . import (
     guidance,
     sampling_ancestral,
     sampling_ddim,
+    theirs,
 )
 
 FILES = (
@@ -17,6 +18,7 @@ FILES = (
     sampling_ddim,
     guidance,
     evaluation,
+    theirs,
 )
 TASKS = {
     task.name: task
