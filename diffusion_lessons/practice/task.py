@@ -46,7 +46,8 @@ class Task:
     tip: for one who has it right: something to try next.
     observe: (result, arguments) -> what is compared, where that is not the
         result itself; None where nothing can be.
-    parts: what is compared, one by one, in words: "the mean".
+    parts: what is compared, in words: "the mean", a name for each tensor,
+        or for each number where there is one tensor.
     may_change: the arguments that it is asked to change.
     tolerance: of numbers, relative to 1 + their size.
     loose: a result that broadcasts to the right shape is right as well.

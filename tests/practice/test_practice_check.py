@@ -236,6 +236,24 @@ def test_a_row_that_meets_pictures_is_explained():
     assert ".reshape(-1, 1, 1, 1)" in text
 
 
+def test_a_crash_is_not_taken_for_a_mistake_that_crashes():
+    task = Task(
+        "plain",
+        1,
+        lambda x: x,
+        [Case("one number", lambda: (torch.ones(1),))],
+        "return x",
+        "nothing",
+    )
+
+    @task.slip("it divides by an integer zero", "1.2 The step")
+    def _(x):
+        return x + 1 // 0
+
+    done = judge.outcomes(lambda x: x.missing, task)
+    assert judge.judge(task, done).kind == "error"
+
+
 def test_leaving_python_is_an_error():
     def leaves(x_prev, t, noise, schedule):
         raise SystemExit
@@ -324,6 +342,7 @@ def test_slow_is_said(monkeypatch):
 # Endless
 
 
+@pytest.mark.filterwarnings("error")  # of a thread that ends noisily
 def test_a_loop_without_an_end_is_ended():
     def endless(x_prev, t, noise, schedule):
         while time.monotonic() < late:
@@ -406,7 +425,7 @@ def test_a_verdict_shows_itself_everywhere():
     assert repr(verdict).startswith("… q_step: Still")
     assert verdict._repr_markdown_().startswith("… **`q_step`** Still")
     slip = Q_STEP.slips[0]
-    verdict = check(slip.function, "q_step")
+    verdict = judge.judge(Q_STEP, judge.outcomes(slip.function, Q_STEP))
     assert repr(verdict) == (
         f"✗ q_step: This is what comes out when {slip.words}: see section "
         "1.4, “Why two square roots”."

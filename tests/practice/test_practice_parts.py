@@ -48,7 +48,7 @@ def verdict(task, function):
 
 def test_the_part_that_is_wrong_is_named():
     said = verdict(PAIR, lambda x: (2 * x, 4 * x))
-    assert said.text.startswith("With x = 1 the triple should be 3; yours")
+    assert said.text.startswith("With x = 1, the triple should be 3; yours")
     said = verdict(PAIR, lambda x: (2 * x, 3 * x**2))
     words = "With two numbers entry [1] of the triple should be 6; yours"
     assert said.text.startswith(words)
@@ -63,7 +63,7 @@ def test_a_second_call_sees_what_the_first_one_left():
         return 1.0
 
     said = verdict(TWO_CALLS, sets)
-    words = "With two calls entry [1] of what is returned should be 2"
+    words = "With two calls, entry [1] of what is returned should be 2"
     assert said.kind == "wrong"
     assert said.text.startswith(words)
 
