@@ -50,7 +50,7 @@ def test_the_part_that_is_wrong_is_named():
     said = verdict(PAIR, lambda x: (2 * x, 4 * x))
     assert said.text.startswith("With x = 1, the triple should be 3; yours")
     said = verdict(PAIR, lambda x: (2 * x, 3 * x**2))
-    words = "With two numbers entry [1] of the triple should be 6; yours"
+    words = "With two numbers, entry [1] of the triple should be 6; yours"
     assert said.text.startswith(words)
 
 
