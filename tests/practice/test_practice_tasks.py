@@ -157,3 +157,22 @@ def test_every_task_is_in_the_notebook_of_its_chapter():
 def test_a_notebook_has_the_name_of_its_chapter():
     chapters = {p.stem for p in (ROOT / "book").glob("[0-9][0-9]_*.ipynb")}
     assert {p.stem for p in NOTEBOOKS} <= chapters
+
+
+def test_the_page_lists_every_notebook_and_every_task():
+    page = (ROOT / "book" / "practice.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\* - \[\]\((\w+)\.ipynb\)\n  - (.+)\n  - \[Colab\]\((\S+)\), "
+        r"\{download\}`download <practice/(\w+)\.ipynb>`$",
+        page,
+        re.MULTILINE,
+    )
+    assert [stem for stem, *_ in rows] == [path.stem for path in NOTEBOOKS]
+    for stem, names, colab, download in rows:
+        assert re.findall(r"`(\w+)`", names) == [
+            name
+            for name, task in TASKS.items()
+            if task.chapter == int(stem[:2])
+        ]
+        assert colab.endswith(f"/blob/main/book/practice/{stem}.ipynb")
+        assert download == stem
