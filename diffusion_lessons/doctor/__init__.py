@@ -1,0 +1,5 @@
+"""My samples are noise: which switch is wrong?"""
+
+from .patients import PATIENTS, Patient, patient
+
+__all__ = ["PATIENTS", "Patient", "patient"]
