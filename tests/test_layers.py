@@ -34,13 +34,22 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling"},
-        {"training", "edit", "figures", "diffusers", "__main__", "first"},
+        {"training", "edit", "figures", "diffusers", "first"},
+        {"doctor"},
+        {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
         {"refusals"},
         {"scalars"},
         {"tensors", "models"},
         {"door"},
+    ],
+    PACKAGE / "doctor": [
+        {"report", "case", "faults", "guesses", "exact"},
+        {"patients", "readings", "first_rows", "sampler_rows"},
+        {"reading_rows", "label_rows"},
+        {"examine"},
+        {"folder"},
     ],
     PACKAGE / "figures": [
         {"style", "page"},

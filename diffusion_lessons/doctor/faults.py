@@ -41,6 +41,7 @@ class Wrapped(nn.Module):
     def __init__(self, model: Callable):
         super().__init__()
         self.model = model
+        self.null_label = getattr(model, "null_label", None)
         self.train(getattr(model, "training", False))
 
     @checked

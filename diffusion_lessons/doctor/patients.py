@@ -112,7 +112,7 @@ def _fresh(seed: int = 0) -> TimeUNet:
 def _eps(patient: Patient) -> dict[str, Any]:
     """The same network, read as one of eps, without a cut."""
     model = AsEps(patient.model, patient.schedule, patient.predicts)
-    uncut = partial(ddim_sample, num_steps=50, clip=None)
+    uncut = partial(ddim_sample, num_steps=20, clip=None)
     return {"model": model, "predicts": "eps", "sampler": uncut}
 
 
@@ -124,6 +124,17 @@ def _memorised(patient: Patient) -> dict[str, Any]:
         "images": few,
         "labels": None,
         "predicts": "x0",
+    }
+
+
+def _shifted(patient: Patient) -> dict[str, Any]:
+    """Ten steps out of all, and an index that is off by one of them."""
+    few = patient.schedule.respaced(10)
+    model = ScaledTime(patient.model, patient.schedule.num_steps / 10)
+    return {
+        "model": ShiftedTime(model, 1),
+        "schedule": few,
+        "sampler": partial(ddim_sample, num_steps=10),
     }
 
 
@@ -142,7 +153,7 @@ FAULTS: dict[str, tuple[str, Change]] = {
     "healthy": ("", lambda p: {}),
     "wrong_range": ("range", lambda p: {"images": (p.images + 1) / 2}),
     "wrong_target": ("target", lambda p: {"predicts": "eps"}),
-    "t_shifted": ("t", _model(ShiftedTime, 100)),
+    "t_shifted": ("t", _shifted),
     "t_of_0_to_1": (
         "t",
         lambda p: {"model": ScaledTime(p.model, 1 / p.schedule.num_steps)},
