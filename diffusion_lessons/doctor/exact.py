@@ -35,7 +35,7 @@ class Exact:
     ) -> Tensor:
         """(B, …) at the steps t to (B, …)."""
         self.calls += 1
-        t = torch.as_tensor(t).expand(len(x))
+        t = _whole(t, x)
         x0_hat = self.denoiser(x.flatten(1), t).view_as(x)
         return as_output(x0_hat, x, t, self.schedule, self.predicts)
 
@@ -53,9 +53,14 @@ class Constant:
         self, x: Tensor, t: Tensor | int, label: Tensor | None = None
     ) -> Tensor:
         """(B, …) at the steps t to (B, …)."""
-        t = torch.as_tensor(t).expand(len(x))
+        t = _whole(t, x)
         x0_hat = torch.full_like(x, self.value)
         return as_output(x0_hat, x, t, self.schedule, self.predicts)
+
+
+def _whole(t: Tensor | float, x: Tensor) -> Tensor:
+    """A step for each image; some samplers stop between two of them."""
+    return torch.as_tensor(t).expand(len(x)).round().long()
 
 
 def as_output(

@@ -191,6 +191,18 @@ class Memory(Wrapped):
 
 
 @checked
+def forgotten(model: nn.Module, seed: int = 0) -> nn.Module:
+    """A copy of the network with new random weights: nothing is learnt."""
+    model = deepcopy(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for part in model.modules():
+            if hasattr(part, "reset_parameters"):
+                part.reset_parameters()
+    return model
+
+
+@checked
 def with_nan(model: nn.Module) -> nn.Module:
     """A copy of the network with one weight that is no number."""
     model = deepcopy(model)

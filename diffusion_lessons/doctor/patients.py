@@ -14,7 +14,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..checks import Count, Pictures, ToList, checked, choice
-from ..conditioning import TimeUNet
 from ..data import load_images
 from ..ema import EMA
 from ..loss import diffusion_loss, loss_by_t
@@ -32,11 +31,13 @@ from .faults import (
     Unlabelled,
     Untold,
     Wrapped,
+    forgotten,
     noisy_end_sample,
     with_nan,
 )
 
 REMEMBERED = 30  # pictures that the memorised network knows
+FEW = 10  # steps of the sampler whose index is off by one
 Change = Callable[["Patient"], dict[str, Any]]
 
 
@@ -102,39 +103,52 @@ def _told(model: Callable, label: Tensor, x: Tensor, t: Tensor) -> Tensor:
     return model(x, t, label)
 
 
-def _fresh(seed: int = 0) -> TimeUNet:
-    """A network that has learnt nothing yet."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return TimeUNet(1, 16, num_classes=10).eval()
+def _another_range(p: Patient) -> dict[str, Any]:
+    """Pixels from 0 to 1 for a network of -1 to 1, or the other way."""
+    unit = p.images.min() >= 0
+    return {"images": p.images * 2 - 1 if unit else (p.images + 1) / 2}
 
 
-def _eps(patient: Patient) -> dict[str, Any]:
+def _another_target(p: Patient) -> dict[str, Any]:
+    """The output taken for eps; for v, if it is eps."""
+    return {"predicts": "v" if p.predicts == "eps" else "eps"}
+
+
+def _another_schedule(p: Patient) -> dict[str, Any]:
+    """The linear schedule; the cosine one, if it is the linear one."""
+    top = p.schedule.num_steps
+    linear, cosine = NoiseSchedule.linear(top), NoiseSchedule.cosine(top)
+    middle = (top + 1) // 2
+    own, other = p.schedule.alpha_bar(middle), linear.alpha_bar(middle)
+    near = abs(own - other) < abs(own - cosine.alpha_bar(middle))
+    return {"schedule": cosine if near else linear}
+
+
+def _shifted(p: Patient) -> dict[str, Any]:
+    """Ten steps out of all, and an index that is off by one of them."""
+    model = ScaledTime(p.model, p.schedule.num_steps / FEW)
+    return {
+        "model": ShiftedTime(model, 1),
+        "schedule": p.schedule.respaced(FEW),
+        "sampler": partial(ddim_sample, num_steps=FEW),
+    }
+
+
+def _uncut(p: Patient) -> dict[str, Any]:
     """The same network, read as one of eps, without a cut."""
-    model = AsEps(patient.model, patient.schedule, patient.predicts)
+    model = AsEps(p.model, p.schedule, p.predicts)
     uncut = partial(ddim_sample, num_steps=20, clip=None)
     return {"model": model, "predicts": "eps", "sampler": uncut}
 
 
-def _memorised(patient: Patient) -> dict[str, Any]:
+def _memorised(p: Patient) -> dict[str, Any]:
     """The perfect network of a few of the pictures."""
-    few = patient.images[:REMEMBERED]
+    few = p.images[:REMEMBERED]
     return {
-        "model": Memory(few, patient.schedule),
+        "model": Memory(few, p.schedule),
         "images": few,
         "labels": None,
         "predicts": "x0",
-    }
-
-
-def _shifted(patient: Patient) -> dict[str, Any]:
-    """Ten steps out of all, and an index that is off by one of them."""
-    few = patient.schedule.respaced(10)
-    model = ScaledTime(patient.model, patient.schedule.num_steps / 10)
-    return {
-        "model": ShiftedTime(model, 1),
-        "schedule": few,
-        "sampler": partial(ddim_sample, num_steps=10),
     }
 
 
@@ -143,39 +157,40 @@ def _model(fault: Callable[..., nn.Module], *how: Any) -> Change:
     return lambda p: {"model": fault(p.model, *how)}
 
 
-def _average(p: Patient) -> dict[str, Any]:
-    """An average that was made at the start, and then forgotten."""
-    return {"ema": EMA(_fresh())}
-
-
 # name: (the row that finds it, what is changed in the healthy patient)
 FAULTS: dict[str, tuple[str, Change]] = {
     "healthy": ("", lambda p: {}),
-    "wrong_range": ("range", lambda p: {"images": (p.images + 1) / 2}),
-    "wrong_target": ("target", lambda p: {"predicts": "eps"}),
+    "wrong_range": ("range", _another_range),
+    "wrong_target": ("target", _another_target),
     "t_shifted": ("t", _shifted),
     "t_of_0_to_1": (
         "t",
         lambda p: {"model": ScaledTime(p.model, 1 / p.schedule.num_steps)},
     ),
-    "t_untold": ("time", _model(Untold, 500)),
-    "silu_output": ("activation", _model(Activated, F.silu)),
-    "other_schedule": (
-        "schedule",
-        lambda p: {"schedule": NoiseSchedule.linear(p.schedule.num_steps)},
+    "t_untold": (
+        "time",
+        lambda p: {"model": Untold(p.model, p.schedule.num_steps // 2)},
     ),
-    "stale_average": ("average", _average),
+    "silu_output": ("activation", _model(Activated, F.silu)),
+    "other_schedule": ("schedule", _another_schedule),
+    "stale_average": (
+        "average",
+        lambda p: {"ema": EMA(forgotten(p.model))},
+    ),
     "noisy_end": ("sampler", lambda p: {"sampler": noisy_end_sample}),
-    "swapped_halves": ("guidance", _model(SwappedHalves, 10)),
+    "swapped_halves": (
+        "guidance",
+        lambda p: {"model": SwappedHalves(p.model, p.model.null_label)},
+    ),
     "labels_lost": ("labels", _model(Unlabelled)),
     "memorised": ("copies", _memorised),
-    "untrained": ("untrained", lambda p: {"model": _fresh()}),
-    "nan": ("finite", lambda p: {"model": with_nan(p.model)}),
+    "untrained": ("untrained", _model(forgotten)),
+    "nan": ("finite", _model(with_nan)),
     "dropout_left": (
         "mode",
         lambda p: {"model": Dropping(p.model).train()},
     ),
-    "no_clip": ("clip", _eps),
+    "no_clip": ("clip", _uncut),
 }
 PATIENTS = tuple(FAULTS)
 
@@ -198,8 +213,8 @@ def patient(
         images, labels = load_images("digits", size=side)
     net = load_pretrained(data)
     healthy = Patient(
-        name,
-        FAULTS[name][0],
+        "healthy",
+        "",
         Wrapped(net.model),
         net.schedule,
         images,
@@ -207,4 +222,13 @@ def patient(
         net.predicts,
         partial(ddim_sample, num_steps=50),
     )
-    return replace(healthy, **FAULTS[name][1](healthy))
+    return made_sick(healthy, name)
+
+
+@checked
+def made_sick(
+    healthy: Patient, name: Annotated[str, choice(*PATIENTS)]
+) -> Patient:
+    """The same patient with one thing made wrong, as in PATIENTS."""
+    finding, change = FAULTS[name]
+    return replace(healthy, name=name, finding=finding, **change(healthy))

@@ -35,6 +35,7 @@ PRICE = {  # by how much, in logarithms, another setting must be better
     "t": 0.015,
     "schedule": 0.015,
 }
+TIE = 0.005  # readings that are as good: the first of them
 FOR_TWO = 0.15  # more, if it takes two of them
 SURE = 3.0  # standard errors between the two losses of the same images
 
@@ -104,8 +105,10 @@ def all_readings(case: Case) -> list[Reading]:
 def _other_times(case: Case, levels: Levels) -> Iterator[Reading]:
     """Another t is told, or that of another schedule."""
     top = case.schedule.num_steps
-    for name, told in told_instead(top).items():
-        yield from _read(case, levels, told(levels.t), t=name)
+    for name, instead in told_instead(top).items():
+        told = instead(levels.t)
+        if not torch.equal(told, levels.t):
+            yield from _read(case, levels, told, t=name)
     for name, make in SCHEDULES.items():
         told = looked_up(levels.t, case.schedule, make(top))
         if not torch.equal(told, levels.t):
@@ -153,7 +156,8 @@ def _read(
 def best_of(readings: list[Reading]) -> Reading:
     """The reading to believe: the user's, unless one is clearly better."""
     own = readings[0]
-    best = min(readings, key=lambda r: r.cost)
+    least = min(reading.cost for reading in readings)
+    best = next(r for r in readings if r.cost <= least + TIE)
     fine = {"t", "schedule"}
     if set(best.changes) <= fine and not surely(best.loss, own.loss):
         return own
@@ -179,4 +183,4 @@ def best_by_switch(readings: list[Reading]) -> dict[str, Reading]:
 
 def _rounded(reading: Reading) -> float:
     """Of two that are as good, the first, on every machine."""
-    return round(reading.score, 3)
+    return round(reading.score, 2)

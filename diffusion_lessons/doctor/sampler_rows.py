@@ -170,7 +170,7 @@ def _uncut(case: Case, low: float, high: float) -> Row:
     inside = (out > low - margin) & (out < high + margin)
     outside = 1 - inside.double().mean().item()
     found = f"nothing is cut, and {outside:.1%} of the samples are outside"
-    remedy = f"clip={max(abs(low), abs(high)):.2g}"
+    remedy = f"clip={max(abs(low), abs(high)):.2g} (clip_sample=True)"
     return CLIP.judge(outside > OUTSIDE, found, remedy)
 
 
