@@ -45,7 +45,7 @@ ROOMS = {  # a module may import from the floors below its own
         {"door"},
     ],
     PACKAGE / "doctor": [
-        {"report", "case", "faults", "guesses", "exact"},
+        {"report", "case", "faults", "guesses", "exact", "measured"},
         {"patients", "readings", "first_rows", "sampler_rows"},
         {"reading_rows", "label_rows"},
         {"examine"},

@@ -1,7 +1,20 @@
 """My samples are noise: which switch is wrong?"""
 
 from .examine import examine
-from .patients import PATIENTS, Patient, patient
+from .folder import examine_path
+from .measured import Measured, measured
+from .patients import PATIENTS, Patient, made_sick, patient
 from .report import Report, Row
 
-__all__ = ["PATIENTS", "Patient", "Report", "Row", "examine", "patient"]
+__all__ = [
+    "PATIENTS",
+    "Measured",
+    "Patient",
+    "Report",
+    "Row",
+    "examine",
+    "examine_path",
+    "made_sick",
+    "measured",
+    "patient",
+]

@@ -102,23 +102,15 @@ class Levels:
         return q_sample(self.x0, self.t, self.noise, self.schedule)
 
     def losses(self, output: Tensor) -> dict[str, Tensor]:
-        """For each reading the loss of every image, (n,)."""
+        """For each reading the losses, (K, n): levels, images."""
         return {
-            p: self.by_image(output - self.targets(p)) for p in PREDICTIONS
+            p: self.each((output - self.targets(p)).double().square())
+            for p in PREDICTIONS
         }
 
-    def by_image(self, error: Tensor) -> Tensor:
-        """The mean square of each image over all its levels, (n,)."""
-        return self.mean_by_image(error.double().square())
-
-    def mean_by_image(self, x: Tensor) -> Tensor:
-        """The mean over pixels and levels, (n,)."""
-        return x.flatten(1).double().mean(1).view(-1, self.count).mean(0)
-
-    def by_level(self, error: Tensor) -> Tensor:
-        """The mean square of each level over all its images, (K,)."""
-        square = error.flatten(1).double().square().mean(1)
-        return square.view(-1, self.count).mean(1)
+    def each(self, x: Tensor) -> Tensor:
+        """The mean over the pixels, (K, n): levels, images."""
+        return x.flatten(1).double().mean(1).view(-1, self.count)
 
     def targets(self, predicts: str) -> Tensor:
         """What should have been answered, (K n, …)."""

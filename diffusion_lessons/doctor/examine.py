@@ -37,7 +37,6 @@ from .report import Report, Row
 from .sampler_rows import clip_row, copies_row, end_row, sampler_row
 
 STEPS = 50  # of a scheduler of diffusers
-STOPS = {"data", "finite"}  # what makes every other answer worthless
 
 
 @checked
@@ -110,24 +109,21 @@ def examine(
 
 def _rows(case: Case) -> list[Row]:
     """All tests, in the order in which they are asked."""
-    sampled = [end_row(case), sampler_row(case)]
+    end, sampler = end_row(case), sampler_row(case)
     row, case = data_row(case)
     rows = [row]
     if not case.images.isfinite().all():
         return rows
     rows.append(finite_row(case))
     if rows[-1].sick:
-        return rows + sampled
+        return [*rows, end, sampler]
     rows += [test(case) for test in (mode_row, activation_row, time_row)]
     read, case = reading_rows(case)
-    rows += [*read, sampled[0]]
-    if not read[0].sick:
-        rows += [test(case) for test in (average_row, label_row)]
-        rows.append(guidance_row(case))
-    rows.append(sampled[1])
-    if not read[0].sick:
-        rows += [clip_row(case), copies_row(case)]
-    return rows
+    if read[0].sick:
+        return [*rows, *read, end, sampler]
+    told = [test(case) for test in (average_row, label_row, guidance_row)]
+    drawn = [test(case) for test in (clip_row, copies_row)]
+    return [*rows, *read, end, *told, sampler, *drawn]
 
 
 def _as_images(images: Any, name: str) -> Tensor:

@@ -7,29 +7,29 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .case import Case, asked, levels_of, untouched
-from .report import Row, Test
+from .report import Question, Row
 
-DATA = Test(
+DATA = Question(
     "data",
     "range, mean and spread of the images",
     "finite numbers around 0, images in [-1, 1]",
 )
-FINITE = Test(
+FINITE = Question(
     "finite",
     "one batch at t from 1 to T",
     "an answer at every t, of finite numbers",
 )
-MODE = Test(
+MODE = Question(
     "mode",
     "the same batch twice, in the mode that the model is in",
     "the same answer twice, and the same as in eval mode",
 )
-ACTIVATION = Test(
+ACTIVATION = Question(
     "activation",
     "the smallest answer beside the targets",
     "as far below 0 as the targets",
 )
-TIME = Test(
+TIME = Question(
     "time",
     "the same noisy images, told another t",
     "another answer",

@@ -5,19 +5,19 @@ from torch import Tensor
 
 from .case import Case, asked, levels_of
 from .readings import surely
-from .report import Row, Test
+from .report import Question, Row
 
-LABELS = Test(
+LABELS = Question(
     "labels",
     "the same noisy images, told another class",
     "another answer",
 )
-GUIDANCE = Test(
+GUIDANCE = Question(
     "guidance",
     "guidance of a known model, and the way that the right class leads",
     "null + scale (conditional - null), towards the target",
 )
-AVERAGE = Test(
+AVERAGE = Question(
     "average",
     "the loss of the averaged weights beside the live ones",
     "about the same, or less",
@@ -116,7 +116,7 @@ def _direction(case: Case) -> Row | None:
     else:
         start = case.ask(xt, t, torch.full_like(label, case.null))
     way, gap = right - start, levels.targets(case.predicts) - start
-    gain = levels.mean_by_image(way * gap)
+    gain = levels.each(way * gap).mean(0)
     return _towards(gain, way, gap)
 
 

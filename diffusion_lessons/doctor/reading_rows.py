@@ -17,31 +17,31 @@ from .readings import (
     best_of,
     told_instead,
 )
-from .report import Row, Test
+from .report import Question, Row
 
 LEAST = 0.2  # of what the linear guess gains on the mean
-UNTRAINED = Test(
+UNTRAINED = Question(
     "untrained",
     "loss over t beside two stupid guesses, and x0_hat at three t",
     "far below the loss of guessing the mean; mostly below the other's",
 )
 SWITCHES = {
-    "range": Test(
+    "range": Question(
         "range",
         "the images moved to another range",
         "best as the images are",
     ),
-    "target": Test(
+    "target": Question(
         "target",
         "the output read as eps, x0 and v",
         "best as what it is said to predict",
     ),
-    "t": Test(
+    "t": Question(
         "t",
         "another number told in the place of t",
         "best with t itself",
     ),
-    "schedule": Test(
+    "schedule": Question(
         "schedule",
         "noise of this schedule, t looked up in others",
         "best with its own schedule",
@@ -105,7 +105,7 @@ def _loss_of_mean(cured: Case, case: Case) -> float:
 
 def _learnt(best: Reading, mean: float) -> bool:
     """Whether it gains on the mean, measured by the linear guess."""
-    gained = mean - best.loss.mean().item()
+    gained = mean - best.loss
     return gained > LEAST * max(mean - best.linear, 1e-12)
 
 
@@ -119,7 +119,7 @@ def _nothing_learnt(best: Reading, mean: float) -> list[Row]:
 
 
 def _shares(best: Reading, mean: float) -> str:
-    share = best.loss.mean().item() / max(mean, 1e-12)
+    share = best.loss / max(mean, 1e-12)
     return (
         f"{share:.2f} of the loss of guessing the mean, {best.score:.2f} "
         "of the best linear guess's"
@@ -143,14 +143,14 @@ def _three_guesses(case: Case) -> list[tuple[int, float]]:
     )
     off = x0_hat.clamp(low, case.images.max()) - levels.x0
     spread = levels.x0.std(correction=0).item()
-    errors = levels.by_level(off).sqrt() / max(spread, 1e-12)
+    errors = levels.each(off.square()).mean(1).sqrt() / max(spread, 1e-12)
     steps = levels.t.unique().tolist()
     picked = (0, len(steps) // 2, len(steps) - 1)
     return [(steps[i], errors[i].item()) for i in picked]
 
 
 def _row(
-    test: Test, own: Reading, best: Reading, other: Reading | None
+    test: Question, own: Reading, best: Reading, other: Reading | None
 ) -> Row:
     """One switch: the user's setting beside the best other one."""
     sick = test.name in best.changes
@@ -181,4 +181,4 @@ def _numbers(switch: str, own: Reading, other: Reading) -> tuple[str, str]:
     """Losses; between two ranges, shares of the linear guess's."""
     if switch == "range":
         return f"{own.score:.3f}", f"{other.score:.3f}"
-    return f"{own.loss.mean():.3f}", f"{other.loss.mean():.3f}"
+    return f"{own.loss:.3f}", f"{other.loss:.3f}"

@@ -37,6 +37,8 @@ PRICE = {  # by how much, in logarithms, another setting must be better
 }
 TIE = 0.005  # readings that are as good: the first of them
 FOR_TWO = 0.15  # more, if it takes two of them
+FINE = {"t", "schedule"}
+CLEAR = 0.997  # of the loss at a level: less is better there
 SURE = 3.0  # standard errors between the two losses of the same images
 
 
@@ -48,14 +50,19 @@ class Reading:
     t: str  # what is told instead of t; "" for t itself
     schedule: str  # where t is looked up; "" for the user's schedule
     predicts: str
-    loss: Tensor  # of each image, (n,)
+    losses: Tensor  # of each image at each level, (K, n)
     linear: float  # the loss of the best linear guess
     changes: tuple[str, ...]  # the switches that are not the user's
 
     @property
+    def loss(self) -> float:
+        """The mean over images and levels."""
+        return self.losses.mean().item()
+
+    @property
     def score(self) -> float:
         """The loss in shares of the best linear guess's."""
-        return self.loss.mean().item() / max(self.linear, 1e-12)
+        return self.loss / max(self.linear, 1e-12)
 
     @property
     def cost(self) -> float:
@@ -147,7 +154,7 @@ def _read(
         yield Reading(
             **where,
             predicts=predicts,
-            loss=losses[predicts],
+            losses=losses[predicts],
             linear=linear_loss(levels.x0, steps, levels.schedule, predicts),
             changes=tuple(other),
         )
@@ -156,12 +163,23 @@ def _read(
 def best_of(readings: list[Reading]) -> Reading:
     """The reading to believe: the user's, unless one is clearly better."""
     own = readings[0]
-    least = min(reading.cost for reading in readings)
-    best = next(r for r in readings if r.cost <= least + TIE)
-    fine = {"t", "schedule"}
-    if set(best.changes) <= fine and not surely(best.loss, own.loss):
-        return own
-    return best
+    known = [r for r in readings if _is_clear(r, own)]
+    least = min(reading.cost for reading in known)
+    return next(r for r in known if r.cost <= least + TIE)
+
+
+def _is_clear(reading: Reading, own: Reading) -> bool:
+    """Whether a small gain is no accident: it has to be broad and sure.
+
+    Another t or schedule alone may gain little, but it must do so beyond
+    chance and at half of the levels. A network that is bad at one noise
+    level gains there from any t that says less of its answer.
+    """
+    if not reading.changes or not set(reading.changes) <= FINE:
+        return True
+    gains = reading.losses.mean(1) < CLEAR * own.losses.mean(1)
+    broad = gains.double().mean().item() >= 0.5
+    return broad and surely(reading.losses.mean(0), own.losses.mean(0))
 
 
 def surely(less: Tensor, more: Tensor) -> bool:

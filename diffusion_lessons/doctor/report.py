@@ -23,7 +23,7 @@ class Row(NamedTuple):
         return self.verdict == SICK
 
 
-class Test(NamedTuple):
+class Question(NamedTuple):
     """A row that waits for what is found."""
 
     name: str
