@@ -1,4 +1,4 @@
-"""Draw digits with a trained network, as a picture, with one command."""
+"""Draw digits with a trained network, or find what is wrong with one."""
 
 import argparse
 import io
@@ -10,8 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .data import NAMES
+from .doctor.folder import examine_path
 from .files import whole_file
 from .guidance import Guided
+from .prediction import PREDICTIONS
 from .pretrained import load_pretrained
 from .sampling import ddim_sample
 
@@ -19,7 +22,7 @@ SIDE = 56  # pixels, about, of a digit in the picture
 COLUMNS = 10  # a row is full; without a label a column is a class
 
 
-def sample(args: argparse.Namespace) -> str:
+def sample(args: argparse.Namespace) -> int:
     """Draw the digits, write the picture, and say what was done."""
     start, net = perf_counter(), load_pretrained(args.pretrained)
     if args.label is None:
@@ -39,7 +42,15 @@ def sample(args: argparse.Namespace) -> str:
         progress=sys.stderr.isatty(),
     )
     write_png(args.out, last.x, COLUMNS)
-    return f"{args.out}: {count} digits, {perf_counter() - start:.1f} s"
+    print(f"{args.out}: {count} digits, {perf_counter() - start:.1f} s")
+    return 0
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Say what is wrong with a saved model; 1 if something is."""
+    report = examine_path(args.path, args.images, args.predicts)
+    print(report)
+    return 0 if report else 1
 
 
 def write_png(path: Path, images: Tensor, columns: int) -> None:
@@ -96,29 +107,49 @@ OPTIONS = (  # name, reader, default, words
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line: one command, and its options."""
+    """The command line: the commands, and their options."""
     top = argparse.ArgumentParser("python -m diffusion_lessons")
-    commands = top.add_subparsers(required=True, metavar="sample")
-    add = commands.add_parser("sample", help=__doc__).add_argument
+    commands = top.add_subparsers(required=True, metavar="sample | doctor")
+    words = "draw digits with a trained network, as a picture"
+    command = commands.add_parser("sample", help=words)
+    command.set_defaults(run=sample)
     sets = ("digits", "mnist")
     words = "8x8 or 28x28 pixels (default: %(default)s)"
-    add("--pretrained", choices=sets, default=sets[0], help=words)
+    command.add_argument(
+        "--pretrained", choices=sets, default=sets[0], help=words
+    )
     for name, reader, default, words in OPTIONS:
         words += "" if default is None else " (default: %(default)s)"
-        add(f"--{name}", type=reader, default=default, help=words)
+        command.add_argument(
+            f"--{name}", type=reader, default=default, help=words
+        )
+    _add_doctor(commands)
     return top
 
 
+def _add_doctor(commands: argparse._SubParsersAction) -> None:
+    words = "say what is wrong with a saved model; 1 if something is"
+    command = commands.add_parser("doctor", help=words)
+    command.set_defaults(run=doctor)
+    words = "a folder of diffusers, or a checkpoint of a run"
+    command.add_argument("path", type=Path, help=words)
+    words = "what it was trained on (default: %(default)s)"
+    command.add_argument(
+        "--images", choices=NAMES, default=NAMES[0], help=words
+    )
+    words = "what it was asked for, if the file does not say (eps)"
+    command.add_argument("--predicts", choices=PREDICTIONS, help=words)
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 if a picture was written."""
+    """Run the command line; 0 if all is well, 1 if a model is sick."""
     torch.set_num_threads(1)  # faster than two for networks this small
     top = parser()
     args = top.parse_args(arguments)
     try:
-        print(sample(args))
-    except (OSError, ValueError) as problem:
+        return args.run(args)
+    except (OSError, ValueError, RuntimeError) as problem:
         top.error(str(problem))  # code 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -153,6 +153,7 @@ def test_random_steps_repeat_for_a_seed(run):
 
 def test_what_is_not_said_is_fifty_fixed_steps_of_small_digits():
     assert vars(command.parser().parse_args(["sample"])) == {
+        "run": command.sample,
         "pretrained": "digits",
         "label": None,
         "scale": 1,

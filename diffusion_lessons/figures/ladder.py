@@ -57,22 +57,38 @@ def _rung(ax: Axes, top: float, question: str, leads: str) -> None:
     words = {"va": "center", "fontsize": TEXT, "linespacing": 1.25}
     if is_narrow():
         middle = top - asked - 0.06 - LINE * _lines(leads) / 2
-        ax.text(0.85, middle, "no:", ha="right", va="center", fontsize=SMALL)
+        ax.text(
+            0.85, middle, "no:", ha="right", va="center", fontsize=SMALL
+        )
         ax.text(0.95, middle, leads, **words)
         return
     middle, edge = top - asked / 2, _question_width() + 0.02
     _arrow(ax, (edge, middle), (edge + 0.5, middle))
     ax.text(
-        edge + 0.22, middle + 0.04, "no", ha="center", va="bottom", fontsize=SMALL
+        edge + 0.22,
+        middle + 0.04,
+        "no",
+        ha="center",
+        va="bottom",
+        fontsize=SMALL,
     )
     ax.text(edge + 0.6, middle, leads, **words)
 
 
 def _box(
-    ax: Axes, x: float, top: float, wide: float, high: float, role: str, text: str
+    ax: Axes,
+    x: float,
+    top: float,
+    wide: float,
+    high: float,
+    role: str,
+    text: str,
 ) -> None:
     frame = FancyBboxPatch(
-        (x, top - high), wide, high, boxstyle="round,pad=0,rounding_size=0.06"
+        (x, top - high),
+        wide,
+        high,
+        boxstyle="round,pad=0,rounding_size=0.06",
     )
     frame.set(facecolor="white", edgecolor=COLORS[role], linewidth=1.2)
     ax.add_patch(frame)
