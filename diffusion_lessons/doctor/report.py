@@ -6,7 +6,8 @@ from html import escape
 from typing import NamedTuple
 
 HEALTHY, SICK, NOT_ASKED = "healthy", "sick", "not asked"
-HEADS = ("test", "found", "a healthy one")
+LEFT = 'style="text-align: left; vertical-align: top"'  # Jupyter: right
+HEADS = ("test", "what was found, and how")
 
 
 class Row(NamedTuple):
@@ -113,22 +114,22 @@ class Report:
         return said + html_table(HEADS, map(_cells, self.rows))
 
 
-def _cells(row: Row) -> tuple[str, str, str]:
-    """What was done below the name; what is sick in bold, with its cure."""
+def _cells(row: Row) -> tuple[str, str]:
+    """The name; and what was found in bold where it is sick, and how."""
     mark = {HEALTHY: "✓", SICK: "✗", NOT_ASKED: "–"}[row.verdict]
-    name, done = escape(row.name), escape(row.done)
     found = escape(row.found)
     if row.sick:
         found = f"<strong>{found}; {escape(row.remedy)}</strong>"
-    what = f"{mark} <strong>{name}</strong><br><small>{done}</small>"
-    return what, found, escape(row.healthy)
+    how = f"{escape(row.done)}; a healthy one: {escape(row.healthy)}"
+    what = f"{mark}\N{NO-BREAK SPACE}{escape(row.name)}"
+    return what, f"{found}<br><small>{how}</small>"
 
 
 def html_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A table of cells that are HTML already."""
-    head = "".join(f"<th>{cell}</th>" for cell in heads)
+    head = "".join(f"<th {LEFT}>{cell}</th>" for cell in heads)
     body = "".join(
-        f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
+        f"<tr>{''.join(f'<td {LEFT}>{cell}</td>' for cell in row)}</tr>"
         for row in rows
     )
     top = f"<thead><tr>{head}</tr></thead>"

@@ -6,7 +6,7 @@ import pytest
 
 from diffusion_lessons.doctor import Report, Row, measured
 from diffusion_lessons.doctor.measured import Measured, Score
-from diffusion_lessons.doctor.report import Question
+from diffusion_lessons.doctor.report import LEFT, Question
 
 DATA = Question("data", "looked at it", "in [-1, 1]")
 TARGET = Question("target", "read it | twice", "best as it is")
@@ -85,7 +85,7 @@ def test_what_is_found_does_not_break_the_table():
     assert "<b>" not in rude
     table = SICK._repr_html_()
     assert table.count("<tr>") == 1 + len(ROWS)
-    assert table.count("<td>") == 3 * len(ROWS)
+    assert table.count("<td ") == 2 * len(ROWS)
     assert table.count("✗") == sum(row.sick for row in ROWS)
 
 
@@ -111,7 +111,7 @@ def test_the_table_of_the_doctor_counts_both_kinds_of_mistake():
         "8",
     ]
     cells = ("no_clip", "clip", "10", "9", "8")
-    row = "".join(f"<td>{cell}</td>" for cell in cells)
+    row = "".join(f"<td {LEFT}>{cell}</td>" for cell in cells)
     assert f"<tr>{row}</tr>" in table._repr_html_()
 
 
