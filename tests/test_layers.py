@@ -44,8 +44,9 @@ ROOMS = {  # a module may import from the floors below its own
     ],
     PACKAGE / "figures": [
         {"style", "page"},
-        {"themed"},
-        {"notebook", "widgets", "pulse", "plots", "diagrams"},
+        {"themed", "blocks"},
+        {"notebook", "widgets", "pulse", "plots"}
+        | {"diagrams", "residual", "turn"},
         {"films"},
         {"live"},
     ],

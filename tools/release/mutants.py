@@ -51,8 +51,10 @@ def read_slips(path: Path) -> Iterator[Slip]:
 
 
 def test_file(file: str) -> str:
-    """The tests of a module: test_<module>.py, one for a whole folder."""
-    module = file.split("/")[0].removesuffix(".py")
+    """The tests of a module: test_<module>.py, or that of its folder."""
+    stem = Path(file).stem
+    own = (ROOT / "tests" / f"test_{stem}.py").exists()
+    module = stem if own else file.split("/")[0].removesuffix(".py")
     return f"tests/test_{module.strip('_')}.py"  # __main__: test_main
 
 
