@@ -54,8 +54,9 @@ ROOMS = {  # a module may import from the floors below its own
     ],
     PACKAGE / "figures": [
         {"style", "page"},
-        {"themed"},
-        {"notebook", "widgets", "pulse", "plots", "diagrams", "ladder"},
+        {"themed", "blocks"},
+        {"notebook", "widgets", "pulse", "plots"}
+        | {"diagrams", "ladder", "residual", "turn"},
         {"films"},
         {"live"},
     ],

@@ -51,11 +51,12 @@ def read_slips(path: Path) -> Iterator[Slip]:
 
 
 def test_file(file: str) -> str:
-    """The tests of a module: test_<module>.py, or a folder's own folder."""
-    module = file.split("/")[0].removesuffix(".py")
-    if (ROOT / "tests" / module).is_dir():
-        return f"tests/{module}"
-    return f"tests/test_{module.strip('_')}.py"  # __main__: test_main
+    """The tests of a module: its own file, or those of its folder."""
+    stem = Path(file).stem.strip("_")  # __main__: test_main
+    for tests in [stem, file.split("/")[0].removesuffix(".py")]:
+        if (ROOT / "tests" / f"test_{tests}.py").exists():
+            return f"tests/test_{tests}.py"
+    return f"tests/{file.split('/')[0]}"
 
 
 def freeze(folder: Path) -> None:
