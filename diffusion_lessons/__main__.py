@@ -1,4 +1,4 @@
-"""Draw digits with a trained network, as a picture, with one command."""
+"""Draw digits with a trained network, or check handed-in notebooks."""
 
 import argparse
 import io
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .files import whole_file
 from .guidance import Guided
+from .practice.handed_in import check_folder
 from .pretrained import load_pretrained
 from .sampling import ddim_sample
 
@@ -42,6 +43,15 @@ def sample(args: argparse.Namespace) -> str:
     return f"{args.out}: {count} digits, {perf_counter() - start:.1f} s"
 
 
+def check(args: argparse.Namespace) -> str:
+    """Check a folder of handed-in notebooks, line by line."""
+    start = perf_counter()
+    marks = check_folder(args.folder, args.csv, args.seconds)
+    right = sum(bool(mark.verdict) for mark in marks)
+    took = perf_counter() - start
+    return f"{args.folder}: {right} right of {len(marks)}, {took:.1f} s"
+
+
 def write_png(path: Path, images: Tensor, columns: int) -> None:
     """A grid of images in [-1, 1] as a file, whole or not at all."""
     from torchvision.utils import make_grid, save_image
@@ -70,12 +80,24 @@ def number(kind: type, low: float, high: float):
     return read
 
 
-def png(text: str) -> Path:
-    """For argparse: a place where a picture can be written."""
-    path = Path(text)
-    if path.suffix.lower() == ".png" and path.parent.is_dir():
+def place(suffix: str):
+    """For argparse: what reads a place where a file can be written."""
+
+    def read(text: str) -> Path:
+        path = Path(text)
+        if path.suffix.lower() == suffix and path.parent.is_dir():
+            return path
+        words = f"takes a {suffix} in a folder that is there; got {text!r}"
+        raise argparse.ArgumentTypeError(words)
+
+    return read
+
+
+def folder(text: str) -> Path:
+    """For argparse: a folder that is there."""
+    if (path := Path(text)).is_dir():
         return path
-    words = f"takes a .png in a folder that is there; got {text!r}"
+    words = f"must be a folder that is there; got {text!r}"
     raise argparse.ArgumentTypeError(words)
 
 
@@ -91,31 +113,57 @@ OPTIONS = (  # name, reader, default, words
         "how many (default: 10 of one digit, or 100)",
     ),
     ("seed", number(int, 0, 2**63 - 1), 0, "another one, other digits"),
-    ("out", png, Path("digits.png"), "the picture to write"),
+    ("out", place(".png"), Path("digits.png"), "the picture to write"),
+)
+
+
+CHECKS = (
+    ("csv", place(".csv"), None, "a table to write, outside the folder"),
+    (
+        "seconds",
+        number(float, 1, 3600),
+        60.0,
+        "that the cells of one notebook may take",
+    ),
 )
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line: one command, and its options."""
+    """The command line: its commands, and the options of each."""
     top = argparse.ArgumentParser("python -m diffusion_lessons")
-    commands = top.add_subparsers(required=True, metavar="sample")
-    add = commands.add_parser("sample", help=__doc__).add_argument
+    commands = top.add_subparsers(required=True)
+    draw = commands.add_parser("sample", help="draw digits, as a picture")
+    draw.set_defaults(run=sample)
     sets = ("digits", "mnist")
     words = "8x8 or 28x28 pixels (default: %(default)s)"
-    add("--pretrained", choices=sets, default=sets[0], help=words)
-    for name, reader, default, words in OPTIONS:
-        words += "" if default is None else " (default: %(default)s)"
-        add(f"--{name}", type=reader, default=default, help=words)
+    draw.add_argument(
+        "--pretrained", choices=sets, default=sets[0], help=words
+    )
+    add_options(draw, OPTIONS)
+    mark = commands.add_parser("check", help="check handed-in notebooks")
+    mark.set_defaults(run=check)
+    words = "with a notebook, or a folder, for each student; is only read"
+    mark.add_argument("folder", type=folder, help=words)
+    add_options(mark, CHECKS)
     return top
 
 
+def add_options(command: argparse.ArgumentParser, options: tuple) -> None:
+    """Give a command its options, each with the words that explain it."""
+    for name, reader, default, words in options:
+        words += "" if default is None else " (default: %(default)s)"
+        command.add_argument(
+            f"--{name}", type=reader, default=default, help=words
+        )
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 if a picture was written."""
+    """Run the command line; 0 if it did what it was asked."""
     torch.set_num_threads(1)  # faster than two for networks this small
     top = parser()
     args = top.parse_args(arguments)
     try:
-        print(sample(args))
+        print(args.run(args))
     except (OSError, ValueError) as problem:
         top.error(str(problem))  # code 2
     return 0
