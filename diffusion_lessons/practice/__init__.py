@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from ..checks import InputError
-from .judge import judge, outcomes, signature_of
+from . import judge
 from .task import Task
 from .tasks import TASKS
 from .verdict import Verdict
@@ -35,9 +35,9 @@ def check(function: Callable, task: str | None = None) -> Verdict:
     if function is chosen.answer:
         text = "That is the function of the module. Write your own."
         return Verdict(chosen.name, "unwritten", text)
-    if wrong := signature_of(function, chosen):
+    if wrong := judge.signature_of(function, chosen):
         return Verdict(chosen.name, "error", wrong)
-    return judge(chosen, outcomes(function, chosen))
+    return judge.judge(chosen, judge.outcomes(function, chosen))
 
 
 def task_of(name: str) -> Task:

@@ -3,6 +3,7 @@
 import ctypes
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 AGAIN = 0.05  # seconds between two attempts to end it
@@ -20,9 +21,12 @@ def within(seconds: float, work: Callable[[], Any]) -> tuple[bool, Any]:
     foreign code cannot be; its thread is left behind and ends with Python.
     """
     box: list = []
-    thread = threading.Thread(
-        target=lambda: box.append(work()), daemon=True, name="practice"
-    )
+
+    def run() -> None:
+        with suppress(TimeUp):
+            box.append(work())
+
+    thread = threading.Thread(target=run, daemon=True, name="practice")
     thread.start()
     thread.join(seconds)
     for _ in range(PATIENCE):

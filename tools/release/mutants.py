@@ -51,8 +51,10 @@ def read_slips(path: Path) -> Iterator[Slip]:
 
 
 def test_file(file: str) -> str:
-    """The tests of a module: test_<module>.py, one for a whole folder."""
+    """The tests of a module: test_<module>.py, or a folder's own folder."""
     module = file.split("/")[0].removesuffix(".py")
+    if (ROOT / "tests" / module).is_dir():
+        return f"tests/{module}"
     return f"tests/test_{module.strip('_')}.py"  # __main__: test_main
 
 
@@ -60,6 +62,7 @@ def freeze(folder: Path) -> None:
     """Copy what the tests need, so that edits meanwhile do no harm."""
     for part in (PACKAGE, "tests", "tools"):
         shutil.copytree(ROOT / part, folder / part)
+    (folder / "book").symlink_to(ROOT / "book")
     shutil.copy(ROOT / "pyproject.toml", folder)
 
 
@@ -69,7 +72,7 @@ def run_tests(
     """Run a module's tests on a copy: (is the slip caught, by what)."""
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder)
-        shutil.copytree(frozen, copy, dirs_exist_ok=True)
+        shutil.copytree(frozen, copy, symlinks=True, dirs_exist_ok=True)
         if slip:
             source = copy / PACKAGE / file
             code = source.read_text(encoding="utf-8")

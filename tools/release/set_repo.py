@@ -24,7 +24,7 @@ PATTERNS = [
     "CITATION.cff",
     "*.md",
     "book/*.md",
-    "book/*.ipynb",
+    "book/**/*.ipynb",
     "diffusion_lessons/**/*.py",
 ]
 
