@@ -14,7 +14,7 @@ from diffusion_lessons.practice import TASKS
 from diffusion_lessons.practice.handed_in import check_folder
 
 PACKAGE = Path(diffusion_lessons.__file__).parent
-SECONDS = 3.0
+SECONDS = 6.0
 
 IMPORTS = "import torch\nfrom diffusion_lessons.practice import check"
 STEP = """\
@@ -195,7 +195,7 @@ def test_a_villain_gets_the_mark_of_what_it_wrote(handed):
 
 def test_a_villain_is_worth_a_look(handed):
     notes = {m.note for m in handed.marks if m.student == "b villain"}
-    assert notes == {"looks into the checker"}
+    assert all("looks into the checker" in note for note in notes)
     others = {
         m.note for m in handed.marks if m.student in "a first e clumsy"
     }
@@ -205,7 +205,7 @@ def test_a_villain_is_worth_a_look(handed):
 def test_an_endless_cell_takes_nothing_from_the_others(handed):
     assert handed.of("c loops") == {"q_step": "right", "q_chain": "endless"}
     text = handed.verdict("c loops", "q_chain").text
-    assert text.startswith("It did not end within 1")
+    assert text.startswith("It did not end within 2")
 
 
 def test_what_ends_python_ends_itself_alone(handed):
