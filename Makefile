@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help book lab serve pdf test refresh bench weights test-colab clean style unit notebooks
+.PHONY: help book lab serve pdf class test refresh bench weights test-colab clean style unit notebooks
 
 # The first Python that runs, is new enough and can make an environment.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
@@ -59,6 +59,9 @@ serve: book  ## the built book on localhost, with its sampler
 pdf: book  ## bind the whole book into _build/diffusion_lessons.pdf
 	@echo "pdf: printing every page"
 	@$(BIN)/python tools/book/pdf.py
+
+class: .venv/.installed  ## what a teacher gives out, into _build/class
+	@$(BIN)/python tools/release/class_folder.py
 
 refresh: .venv/.installed  ## run the notebooks and write their outputs
 	@echo "refresh: running every notebook"

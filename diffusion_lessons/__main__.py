@@ -1,4 +1,4 @@
-"""Draw digits with a trained network, or find what is wrong with one."""
+"""Draw digits, find what is wrong with a model, check notebooks."""
 
 import argparse
 import io
@@ -14,6 +14,7 @@ from .data import NAMES
 from .doctor.folder import examine_path
 from .files import whole_file
 from .guidance import Guided
+from .practice.handed_in import check_folder
 from .prediction import PREDICTIONS
 from .pretrained import load_pretrained
 from .sampling import ddim_sample
@@ -53,6 +54,16 @@ def doctor(args: argparse.Namespace) -> int:
     return 0 if report else 1
 
 
+def check(args: argparse.Namespace) -> int:
+    """Check a folder of handed-in notebooks, line by line."""
+    start = perf_counter()
+    marks = check_folder(args.folder, args.csv, args.seconds)
+    right = sum(bool(mark.verdict) for mark in marks)
+    took = perf_counter() - start
+    print(f"{args.folder}: {right} right of {len(marks)}, {took:.1f} s")
+    return 0
+
+
 def write_png(path: Path, images: Tensor, columns: int) -> None:
     """A grid of images in [-1, 1] as a file, whole or not at all."""
     from torchvision.utils import make_grid, save_image
@@ -81,12 +92,24 @@ def number(kind: type, low: float, high: float):
     return read
 
 
-def png(text: str) -> Path:
-    """For argparse: a place where a picture can be written."""
-    path = Path(text)
-    if path.suffix.lower() == ".png" and path.parent.is_dir():
+def place(suffix: str):
+    """For argparse: what reads a place where a file can be written."""
+
+    def read(text: str) -> Path:
+        path = Path(text)
+        if path.suffix.lower() == suffix and path.parent.is_dir():
+            return path
+        words = f"takes a {suffix} in a folder that is there; got {text!r}"
+        raise argparse.ArgumentTypeError(words)
+
+    return read
+
+
+def folder(text: str) -> Path:
+    """For argparse: a folder that is there."""
+    if (path := Path(text)).is_dir():
         return path
-    words = f"takes a .png in a folder that is there; got {text!r}"
+    words = f"must be a folder that is there; got {text!r}"
     raise argparse.ArgumentTypeError(words)
 
 
@@ -102,14 +125,35 @@ OPTIONS = (  # name, reader, default, words
         "how many (default: 10 of one digit, or 100)",
     ),
     ("seed", number(int, 0, 2**63 - 1), 0, "another one, other digits"),
-    ("out", png, Path("digits.png"), "the picture to write"),
+    ("out", place(".png"), Path("digits.png"), "the picture to write"),
+)
+
+
+CHECKS = (
+    ("csv", place(".csv"), None, "a table to write, outside the folder"),
+    (
+        "seconds",
+        number(float, 1, 3600),
+        60.0,
+        "that the cells of one notebook may take",
+    ),
 )
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line: the commands, and their options."""
+    """The command line: its commands, and the options of each."""
     top = argparse.ArgumentParser("python -m diffusion_lessons")
-    commands = top.add_subparsers(required=True, metavar="sample | doctor")
+    commands = top.add_subparsers(
+        required=True, metavar="sample | doctor | check"
+    )
+    add_sample(commands)
+    add_doctor(commands)
+    add_check(commands)
+    return top
+
+
+def add_sample(commands: argparse._SubParsersAction) -> None:
+    """The command that draws."""
     words = "draw digits with a trained network, as a picture"
     command = commands.add_parser("sample", help=words)
     command.set_defaults(run=sample)
@@ -118,16 +162,11 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--pretrained", choices=sets, default=sets[0], help=words
     )
-    for name, reader, default, words in OPTIONS:
-        words += "" if default is None else " (default: %(default)s)"
-        command.add_argument(
-            f"--{name}", type=reader, default=default, help=words
-        )
-    _add_doctor(commands)
-    return top
+    add_options(command, OPTIONS)
 
 
-def _add_doctor(commands: argparse._SubParsersAction) -> None:
+def add_doctor(commands: argparse._SubParsersAction) -> None:
+    """The command that examines."""
     words = "say what is wrong with a saved model; 1 if something is"
     command = commands.add_parser("doctor", help=words)
     command.set_defaults(run=doctor)
@@ -139,6 +178,25 @@ def _add_doctor(commands: argparse._SubParsersAction) -> None:
     )
     words = "what it was asked for, if the file does not say (eps)"
     command.add_argument("--predicts", choices=PREDICTIONS, help=words)
+
+
+def add_check(commands: argparse._SubParsersAction) -> None:
+    """The command that marks."""
+    words = "check handed-in practice notebooks"
+    command = commands.add_parser("check", help=words)
+    command.set_defaults(run=check)
+    words = "with a notebook, or a folder, for each student; is only read"
+    command.add_argument("folder", type=folder, help=words)
+    add_options(command, CHECKS)
+
+
+def add_options(command: argparse.ArgumentParser, options: tuple) -> None:
+    """Give a command its options, each with the words that explain it."""
+    for name, reader, default, words in options:
+        words += "" if default is None else " (default: %(default)s)"
+        command.add_argument(
+            f"--{name}", type=reader, default=default, help=words
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:

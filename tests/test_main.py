@@ -252,12 +252,12 @@ def test_the_networks_that_come_with_the_module_draw(
     assert picture("digits.png").shape == (64, 244)
 
 
-def test_python_m_runs_it_and_without_a_command_names_the_one_there_is():
+def test_python_m_runs_it_and_without_a_command_names_those_there_are():
     ended = subprocess.run(
         [sys.executable, "-m", "diffusion_lessons"],
         capture_output=True,
         text=True,
     )
     assert ended.returncode == 2
-    assert "required: sample" in ended.stderr
+    assert "required: {sample,check}" in ended.stderr
     assert "Traceback" not in ended.stderr

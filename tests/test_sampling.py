@@ -121,6 +121,22 @@ def test_a_step_back_is_a_draw_of_the_posterior(schedule):
         assert_close(step, mean + variance.sqrt() * noise)
 
 
+def test_the_mean_from_the_noise_is_equation_11_of_ddpm():
+    """What most code computes, from the noise and not from the image."""
+    schedule = NoiseSchedule.linear(60)
+    xt, eps = randn(60, 2), randn(60, 2, seed=3)
+    x0, _ = x0_and_eps(eps, xt, EVERY_T, schedule, "eps")
+    mean, _ = q_posterior(x0, xt, EVERY_T, schedule)
+    alpha_bar, beta = (
+        table[1:, None]
+        for table in (schedule.alphas_cumprod, schedule.betas)
+    )
+    from_eps = xt - beta / (1 - alpha_bar).sqrt() * eps
+    assert_close(mean, from_eps / (1 - beta).sqrt())
+    step = ancestral_step(x0[1:2], xt[1:2], 2, 0 * xt[1:2], schedule)
+    assert_close(step, mean[1:2])
+
+
 def test_variance_beta_adds_noise_of_the_size_of_beta(schedule):
     for t in range(2, 61):
         gain = ancestral_step(ZERO, ZERO, t, ONE, schedule, "beta")
