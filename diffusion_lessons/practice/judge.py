@@ -201,7 +201,8 @@ def _shaped(task: Task, a: Tensor, b: Tensor) -> bool:
 
 
 def _near(task: Task, a: Tensor, b: Tensor) -> bool:
-    a, b = (a.reshape(()), b.reshape(())) if a.numel() == 1 else (a, b)
+    if a.numel() == b.numel() == 1:
+        a, b = a.reshape(()), b.reshape(())
     off = (a - b).abs() > task.tolerance * (1 + b.abs())
     unlike = a.isnan() != b.isnan()
     both = a.isinf() & (a == b)

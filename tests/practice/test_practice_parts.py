@@ -1,5 +1,7 @@
 """What is compared has names, and a function may be called twice."""
 
+from dataclasses import replace
+
 import torch
 
 from diffusion_lessons.practice.judge import judge, outcomes
@@ -80,3 +82,20 @@ def test_a_stub_that_is_called_twice_is_still_a_stub():
         raise NotImplementedError
 
     assert verdict(TWO_CALLS, stub).kind == "unwritten"
+
+
+def test_what_pytorch_has_not_is_no_stub():
+    def on_no_device(x):
+        return torch.empty(2, device="meta"), 3 * x
+
+    def words_on_dots(x):
+        return torch.einsum("b...,c", x, x), 3 * x
+
+    for function in (on_no_device, words_on_dots):
+        assert verdict(PAIR, function).kind == "error"
+
+
+def test_one_number_where_a_row_is_right():
+    loose = replace(PAIR, loose=True)
+    assert not verdict(loose, lambda x: (2 * x.flatten()[:1], 3 * x))
+    assert verdict(loose, lambda x: (x + x, 3 * x[None]))

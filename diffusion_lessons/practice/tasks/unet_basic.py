@@ -50,10 +50,10 @@ convolution = Task(
             ),
         ),
         Case(
-            "two pictures, from 2 to 3 channels with windows of 5 × 5",
+            "two pictures, from 4 to 3 channels with windows of 5 × 5",
             lambda: (
-                normal(2, 2, 6, 5),
-                normal(3, 2, 5, 5, seed=1),
+                normal(2, 4, 6, 7),
+                normal(3, 4, 5, 5, seed=1),
                 normal(3, seed=2),
             ),
         ),
