@@ -176,3 +176,21 @@ def test_the_page_lists_every_notebook_and_every_task():
         ]
         assert colab.endswith(f"/blob/main/book/practice/{stem}.ipynb")
         assert download == stem
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_chapter_leads_to_its_notebook(path):
+    chapter = nbformat.read(ROOT / "book" / path.name, as_version=4)
+    text = "\n".join(c.source for c in chapter.cells)
+    said = re.search(
+        r"^## Exercises\n\n\*\*Practice\.\*\* Write (.+) yourself: "
+        r"\[a notebook\]\((\S+)\)",
+        text,
+        re.MULTILINE,
+    )
+    assert re.findall(r"`(\w+)`", said[1]) == [
+        name
+        for name, task in TASKS.items()
+        if task.chapter == int(path.stem[:2])
+    ]
+    assert said[2].endswith(f"/blob/main/book/practice/{path.name}")
