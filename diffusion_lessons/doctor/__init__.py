@@ -3,11 +3,12 @@
 from .examine import examine
 from .folder import examine_path
 from .measured import Measured, measured
-from .order import ORDER, WARD
+from .order import NIGHT, ORDER, WARD
 from .patients import PATIENTS, Patient, made_sick, patient
 from .report import Report, Row
 
 __all__ = [
+    "NIGHT",
     "ORDER",
     "PATIENTS",
     "WARD",

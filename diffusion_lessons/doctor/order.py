@@ -11,8 +11,12 @@ ORDER = (
         "target, optimiser or last layer\n(section 4.4)",
     ),
     (
-        "Is the loss below the mean\nand the line, at every t?",
-        "target, t or activation\n(sections 6.1, 5.7 and 3.5)",
+        "Is the loss far below the line,\nat nearly every t?",
+        "target, t, schedule or halves\n(sections 6.1, 5.7, 2.6 and 9.2)",
+    ),
+    (
+        "Do the answers go as far\nbelow 0 as the targets?",
+        "activation behind the last layer\n(section 3.5)",
     ),
     (
         "Is the guess at three t\na picture without noise?",
@@ -47,3 +51,4 @@ WARD = (
     "silu_output",
     "labels_lost",
 )
+NIGHT = "t_untold"  # who is brought in by night, in an exercise

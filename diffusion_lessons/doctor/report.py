@@ -133,4 +133,4 @@ def html_table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
         for row in rows
     )
     top = f"<thead><tr>{head}</tr></thead>"
-    return f"<table>{top}<tbody>{body}</tbody></table>"
+    return f'<table class="dl-report">{top}<tbody>{body}</tbody></table>'
