@@ -155,13 +155,17 @@ def test_the_dark_card_shows_the_same_part_in_the_colours_of_the_page(stem):
     assert style.text == f":root{{{DARK_CSS}}}"
     left, top, right, bottom = part_of(stem, whole)
     x, y, end, low = middle((right - left, bottom - top))
-    place = [float(drawn.get(n)) for n in ("x", "y", "width", "height")]
-    view = [float(n) for n in drawn.get("viewBox").split()]
-    by, unit = place[2] / (right - left), view[2] / (right - left)
-    assert unit == pytest.approx(0.36, rel=0.01)  # 72 of 200 dots an inch
-    across, air = right - left, 2 * AIR
-    assert place == pytest.approx(
-        [x, y - by * AIR, end - x, low - y + by * air], abs=2
+    by = (end - x) / (right - left)
+    start, *_, high = (
+        float(drawn.get(n)) for n in ("x", "y", "width", "height")
     )
-    expected = [left, top - AIR, across, bottom - top + air]
-    assert view == pytest.approx([unit * n for n in expected], abs=0.02)
+    view = [float(n) for n in drawn.get("viewBox").split()]
+    unit = view[3] / high * by  # of the figure, in a pixel of it
+    assert unit == pytest.approx(0.36, rel=0.01)  # 72 of 200 dots an inch
+    # what is at the left of the part stands at the left of its place
+    assert start + (left - view[0] / unit) * by == pytest.approx(x, abs=1)
+    assert (view[0] + view[2]) / unit == pytest.approx(right, abs=1)
+    assert view[1] / unit == pytest.approx(top - AIR, abs=1)
+    assert view[3] / unit == pytest.approx(bottom - top + 2 * AIR, abs=1)
+    assert float(drawn.get("y")) == pytest.approx(y - by * AIR, abs=1)
+    assert low - y == pytest.approx(by * (bottom - top), abs=1)

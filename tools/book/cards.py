@@ -58,11 +58,12 @@ def dark_picture(stem: str) -> str:
     left, top, right, bottom = part_of(stem, whole)
     x, y, end, _ = middle((right - left, bottom - top))
     by = (end - x) / (right - left)
-    wide, high = right - left, bottom - top + 2 * AIR
-    place = f'x="{x}" y="{y - by * AIR:.2f}" '
+    more = 0 if STARTS.get(stem) else left  # at the side of the names
+    wide, high = right - left + more, bottom - top + 2 * AIR
+    place = f'x="{x - by * more:.2f}" y="{y - by * AIR:.2f}" '
     place += f'width="{by * wide:.2f}" height="{by * high:.2f}"'
     unit = float(VIEW.search(svg)[1]) / whole.width  # in a pixel
-    view = [unit * n for n in (left, top - AIR, wide, high)]
+    view = [unit * n for n in (left - more, top - AIR, wide, high)]
     seen = 'viewBox="{:.2f} {:.2f} {:.2f} {:.2f}"'.format(*view)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{SIZE[0]}" '
