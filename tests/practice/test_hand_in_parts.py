@@ -424,7 +424,7 @@ def test_a_terminal_is_not_written_over():
     mark = reading.Mark("\x1b[2J", "a\nb", "q_step", found, "")
     text = marks.block([mark])
     assert "\x1b" not in text
-    assert text.count("\n") == 1
+    assert text.count("\n") == 2
 
 
 def test_what_a_system_lacks_is_said():

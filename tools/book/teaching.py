@@ -72,7 +72,7 @@ def page(path: Path) -> Page:
         path,
         number,
         re.match(r"# (.+)", text)[1],
-        able.split("\n")[0],
+        re.split(r"(?<=\.)\s", able)[0],
         EXERCISE.findall(text),
         list(equations(text, number)),
     )
