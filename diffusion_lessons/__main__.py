@@ -1,4 +1,4 @@
-"""Draw digits with a trained network, or check handed-in notebooks."""
+"""Draw digits, find what is wrong with a model, check notebooks."""
 
 import argparse
 import io
@@ -10,9 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .data import NAMES
+from .doctor.folder import examine_path
 from .files import whole_file
 from .guidance import Guided
 from .practice.handed_in import check_folder
+from .prediction import PREDICTIONS
 from .pretrained import load_pretrained
 from .sampling import ddim_sample
 
@@ -20,7 +23,7 @@ SIDE = 56  # pixels, about, of a digit in the picture
 COLUMNS = 10  # a row is full; without a label a column is a class
 
 
-def sample(args: argparse.Namespace) -> str:
+def sample(args: argparse.Namespace) -> int:
     """Draw the digits, write the picture, and say what was done."""
     start, net = perf_counter(), load_pretrained(args.pretrained)
     if args.label is None:
@@ -40,16 +43,25 @@ def sample(args: argparse.Namespace) -> str:
         progress=sys.stderr.isatty(),
     )
     write_png(args.out, last.x, COLUMNS)
-    return f"{args.out}: {count} digits, {perf_counter() - start:.1f} s"
+    print(f"{args.out}: {count} digits, {perf_counter() - start:.1f} s")
+    return 0
 
 
-def check(args: argparse.Namespace) -> str:
+def doctor(args: argparse.Namespace) -> int:
+    """Say what is wrong with a saved model; 1 if something is."""
+    report = examine_path(args.path, args.images, args.predicts)
+    print(report)
+    return 0 if report else 1
+
+
+def check(args: argparse.Namespace) -> int:
     """Check a folder of handed-in notebooks, line by line."""
     start = perf_counter()
     marks = check_folder(args.folder, args.csv, args.seconds)
     right = sum(bool(mark.verdict) for mark in marks)
     took = perf_counter() - start
-    return f"{args.folder}: {right} right of {len(marks)}, {took:.1f} s"
+    print(f"{args.folder}: {right} right of {len(marks)}, {took:.1f} s")
+    return 0
 
 
 def write_png(path: Path, images: Tensor, columns: int) -> None:
@@ -131,21 +143,51 @@ CHECKS = (
 def parser() -> argparse.ArgumentParser:
     """The command line: its commands, and the options of each."""
     top = argparse.ArgumentParser("python -m diffusion_lessons")
-    commands = top.add_subparsers(required=True)
-    draw = commands.add_parser("sample", help="draw digits, as a picture")
-    draw.set_defaults(run=sample)
+    commands = top.add_subparsers(
+        required=True, metavar="sample | doctor | check"
+    )
+    add_sample(commands)
+    add_doctor(commands)
+    add_check(commands)
+    return top
+
+
+def add_sample(commands: argparse._SubParsersAction) -> None:
+    """The command that draws."""
+    words = "draw digits with a trained network, as a picture"
+    command = commands.add_parser("sample", help=words)
+    command.set_defaults(run=sample)
     sets = ("digits", "mnist")
     words = "8x8 or 28x28 pixels (default: %(default)s)"
-    draw.add_argument(
+    command.add_argument(
         "--pretrained", choices=sets, default=sets[0], help=words
     )
-    add_options(draw, OPTIONS)
-    mark = commands.add_parser("check", help="check handed-in notebooks")
-    mark.set_defaults(run=check)
+    add_options(command, OPTIONS)
+
+
+def add_doctor(commands: argparse._SubParsersAction) -> None:
+    """The command that examines."""
+    words = "say what is wrong with a saved model; 1 if something is"
+    command = commands.add_parser("doctor", help=words)
+    command.set_defaults(run=doctor)
+    words = "a folder of diffusers, or a checkpoint of a run"
+    command.add_argument("path", type=Path, help=words)
+    words = "what it was trained on (default: %(default)s)"
+    command.add_argument(
+        "--images", choices=NAMES, default=NAMES[0], help=words
+    )
+    words = "what it was asked for, if the file does not say (eps)"
+    command.add_argument("--predicts", choices=PREDICTIONS, help=words)
+
+
+def add_check(commands: argparse._SubParsersAction) -> None:
+    """The command that marks."""
+    words = "check handed-in practice notebooks"
+    command = commands.add_parser("check", help=words)
+    command.set_defaults(run=check)
     words = "with a notebook, or a folder, for each student; is only read"
-    mark.add_argument("folder", type=folder, help=words)
-    add_options(mark, CHECKS)
-    return top
+    command.add_argument("folder", type=folder, help=words)
+    add_options(command, CHECKS)
 
 
 def add_options(command: argparse.ArgumentParser, options: tuple) -> None:
@@ -158,15 +200,14 @@ def add_options(command: argparse.ArgumentParser, options: tuple) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; 0 if it did what it was asked."""
+    """Run the command line; 0 if all is well, 1 if a model is sick."""
     torch.set_num_threads(1)  # faster than two for networks this small
     top = parser()
     args = top.parse_args(arguments)
     try:
-        print(args.run(args))
-    except (OSError, ValueError) as problem:
+        return args.run(args)
+    except (OSError, ValueError, RuntimeError) as problem:
         top.error(str(problem))  # code 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Each rule for notebooks complains when it is broken, and only then."""
 
+import re
 from copy import deepcopy
 
 import pytest
@@ -7,6 +8,7 @@ from chapter_rules import (
     RECIPE,
     all_parts,
     enough_figures,
+    exercises_hinted,
     exercises_solved,
     length_of_chapter,
     little_plumbing,
@@ -78,6 +80,18 @@ def asked(kind, *items):
     return "\n".join(lines)
 
 
+def solved(number):
+    """A fold with a hint, and one with the solution."""
+    return "\n\n".join(
+        f"<details><summary>{name} {number}</summary>\n\n{words}\n\n"
+        "</details>"
+        for name, words in {
+            "Hint": "Begin with `first.py`, and then?",
+            "Solution": "So it is.",
+        }.items()
+    )
+
+
 NEAR = "**1**: no. That is what most people would say."
 FAR = "**0.01**: yes. It is the root of the variance."
 BACK = FAR + " See [one](01_forward.ipynb)."
@@ -129,8 +143,8 @@ def chapter():
     ]
     texts = [
         asked("Before you run", NEAR, FAR),
-        "**Exercise 1.1** a\n<details><summary>Solution 1.1</summary>",
-        "**Exercise 1.2** b\n<details><summary>Solution 1.2</summary>",
+        "**Exercise 1.1** a\n\n" + solved("1.1"),
+        "**Exercise 1.2** b\n\n" + solved("1.2"),
         "## Exercises\n\n**Exercise 1.3** c",
         "In three lines\n\nCode for this chapter",
         "## Recall\n\n" + asked("Recall 1", NEAR, FAR),
@@ -489,6 +503,42 @@ def exercise_without_solution(notebook):
 @breaks(exercises_solved)
 def too_few_exercises(notebook):
     cell(notebook, "**Exercise 1.2").source = "Solved"
+
+
+@breaks(exercises_hinted)
+def exercise_without_hint(notebook):
+    one = cell(notebook, "**Exercise 1.1")
+    one.source = re.sub(
+        "<details><summary>Hint.*?</details>", "", one.source, flags=re.S
+    )
+
+
+@breaks(exercises_hinted)
+def hint_of_another_exercise(notebook):
+    one = cell(notebook, "**Exercise 1.1")
+    one.source = one.source.replace("Hint 1.1", "Hint 1.2")
+
+
+@breaks(exercises_hinted)
+def hint_that_says_nothing(notebook):
+    one = cell(notebook, "**Exercise 1.1")
+    one.source = one.source.replace(
+        "Begin with `first.py`, and then?", "Think!"
+    )
+
+
+@breaks(exercises_hinted)
+def hint_that_is_a_solution(notebook):
+    one = cell(notebook, "**Exercise 1.1")
+    one.source = one.source.replace(
+        "and then?", "and then? Go on. So there."
+    )
+
+
+@breaks(exercises_hinted)
+def long_hint(notebook):
+    one = cell(notebook, "**Exercise 1.1")
+    one.source = one.source.replace("and then?", 25 * "and then " + "?")
 
 
 @breaks(enough_figures)

@@ -19,9 +19,7 @@ from PIL import Image
 from torch.testing import assert_close
 
 from diffusion_lessons import (
-    BasicUNet,
     NoiseSchedule,
-    TimeUNet,
     first,
     q_sample,
 )
@@ -322,21 +320,6 @@ def test_no_two_roles_look_alike():
     assert len(set(COLORS.values())) == len(COLORS)
     grey = {"noise", "truth"}  # told apart by their dashes as well
     assert len({line_style(role)["linestyle"] for role in grey}) == 2
-
-
-def test_the_diagram_has_the_widths_of_the_network():
-    draw_time_unet()
-    network = TimeUNet(base_channels=16)
-    widths = [
-        network.stem.out_channels,
-        network.down.conv2.out_channels,
-        *(block.conv2.out_channels for block in network.middle),
-        network.up.conv2.out_channels,
-        network.out.out_channels,
-    ]
-    texts = [t.get_text().split("\n") for t in plt.gca().texts]
-    boxes = [text for text in texts if text[0] in ("conv", "block")]
-    assert [int(channels) for _, channels in boxes] == widths
 
 
 def test_v_begins_where_x_t_ends_at_a_right_angle():
@@ -764,107 +747,7 @@ def test_few_images_are_not_huge_and_names_have_room():
     assert wide / high == pytest.approx((20 + 1) / 2)
 
 
-# The diagrams
-
-
-def boxes(words):
-    """(channels, x, y) of the boxes that begin with one of these words."""
-    texts = [(t.get_text().split("\n"), t) for t in plt.gca().texts]
-    return [
-        (int(text[1]), *t.get_position())
-        for text, t in texts
-        if text[0] in words
-    ]
-
-
-def arrows(line="-"):
-    """(from, to) of the arrows with such a line."""
-    return [
-        (a.xyann, a.xy)
-        for a in plt.gca().texts
-        if isinstance(a, Annotation)
-        and a.arrowprops.get("linestyle", "-") == line
-    ]
-
-
-def place(words):
-    """Where a text is, from left to right."""
-    texts = [t for t in plt.gca().texts if t.get_text() == words]
-    return sorted(t.get_position() for t in texts)
-
-
-def test_the_course_network_is_drawn_with_its_widths_and_its_sizes():
-    draw_unet()
-    network = BasicUNet()
-    layers = [*network.down_layers, *network.up_layers]
-    found = boxes(["conv"])
-    assert [n for n, *_ in found] == [c.out_channels for c in layers]
-    assert [y for *_, y in found] == [0, -1, -2, -2, -1, 0]
-    for level, side in enumerate(["H × W", "H/2 × W/2", "H/4 × W/4"]):
-        ((_, y),) = place(side)
-        assert y == -level
-    down, up = place("max-pool"), place("upsample")
-    assert [y for _, y in down] == [-0.5, -1.5]
-    assert [y for _, y in up] == [-1.5, -0.5]
-    assert down[-1] < up[0]
-
-
-@pytest.mark.parametrize("draw", [draw_unet, draw_time_unet])
-def test_a_skip_joins_two_boxes_of_one_height(draw):
-    draw()
-    found = boxes(["conv", "block"])
-    skips = arrows("--")
-    assert len(skips) == (2 if draw is draw_unet else 1)
-    for (left, y), (right, end) in skips:
-        assert y == end
-        level = [x for _, x, height in found if height == y]
-        assert any(0 < left - x < 0.5 for x in level)
-        assert any(0 < x - right < 0.75 for x in level)
-
-
-@pytest.mark.parametrize("draw", [draw_unet, draw_time_unet])
-def test_the_arrows_lead_from_each_box_to_the_next(draw):
-    draw()
-    steps, found = arrows(), boxes(["image", "conv", "block"])
-    ways = zip(steps, found[:-1], found[1:], strict=True)
-    for (start, stop), (_, before, _), (_, after, _) in ways:
-        assert before < start[0] < stop[0] < after
-    heads = [a for a in plt.gca().texts if isinstance(a, Annotation)]
-    assert {a.arrowprops["arrowstyle"] for a in heads} == {"->"}
-
-
-@pytest.mark.parametrize("draw", [draw_unet, draw_time_unet])
-def test_all_of_a_diagram_is_inside_its_picture(draw):
-    use_style()
-    draw()
-    (ax,) = plt.gcf().axes
-    assert not ax.axison
-    plt.gcf().draw_without_rendering()
-    area, (left, right), (low, high) = (
-        plt.gcf().bbox,
-        ax.get_xlim(),
-        ax.get_ylim(),
-    )
-    for text in ax.texts:
-        x, y = text.get_position()
-        assert left < x < right, text
-        assert low < y < high, text
-        box = (text.get_bbox_patch() or text).get_window_extent()
-        if text.get_text():
-            assert area.x0 <= box.x0 < box.x1 <= area.x1, text
-            assert area.y0 <= box.y0 < box.y1 <= area.y1, text
-
-
-def test_every_block_is_told_t_and_the_coarse_ones_are_half_as_large():
-    draw_time_unet()
-    blocks = [(x, y) for _, x, y in boxes(["block"])]
-    told = [(stop[0], stop[1]) for _, stop in arrows(":")]
-    assert [x for x, _ in told] == [x for x, _ in blocks]
-    for (_, tip), (_, y) in zip(told, blocks, strict=True):
-        assert 0 < tip - y < 0.5
-    coarse = [x for x, y in blocks if y < 0]
-    ((halve, _),), ((double, _),) = place("halve"), place("double")
-    assert halve < min(coarse) < max(coarse) < double
+# The turn
 
 
 def test_the_turn_names_its_arrows_in_their_colours_and_is_round():

@@ -6,14 +6,27 @@ import subprocess
 import tomllib
 from datetime import date
 from pathlib import Path
+from xml.etree import ElementTree
 
 import nbformat
 import pytest
 import yaml
-from cards import MARGIN, SIZE, picture, trim, without_halves
+from cards import (
+    AIR,
+    MARGIN,
+    SIZE,
+    dark_picture,
+    ink,
+    middle,
+    part_of,
+    picture,
+    without_halves,
+)
 from imprint import imprint, in_words, last_change, version
 from PIL import Image, ImageDraw
-from sharing import FIGURES
+from sharing import FIGURES, figure
+
+from diffusion_lessons.figures.themed import DARK_CSS
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "Diffusion Lessons"
@@ -126,10 +139,29 @@ def tiles():
     ],
 )
 def test_a_tile_is_shown_whole_or_not(tiles, left, right, blocks):
-    cut = trim(without_halves(tiles, left, right))
-    assert cut.size == (blocks[1] - blocks[0], 20)
+    cut = tiles.crop(without_halves(tiles, left, right))
+    assert cut.crop(ink(cut)).size == (blocks[1] - blocks[0], 20)
 
 
 def test_where_there_is_no_gap_nothing_is_cut():
     black = Image.new("RGB", (100, 30))
-    assert without_halves(black, True, True).size == (100, 30)
+    assert without_halves(black, True, True) == (0, 0, 100, 30)
+
+
+@pytest.mark.parametrize("stem", FIGURES)
+def test_the_dark_card_shows_the_same_part_in_the_colours_of_the_page(stem):
+    whole, _ = figure(stem)
+    style, drawn = ElementTree.fromstring(dark_picture(stem))
+    assert style.text == f":root{{{DARK_CSS}}}"
+    left, top, right, bottom = part_of(stem, whole)
+    x, y, end, low = middle((right - left, bottom - top))
+    place = [float(drawn.get(n)) for n in ("x", "y", "width", "height")]
+    view = [float(n) for n in drawn.get("viewBox").split()]
+    by, unit = place[2] / (right - left), view[2] / (right - left)
+    assert unit == pytest.approx(0.36, rel=0.01)  # 72 of 200 dots an inch
+    across, air = right - left, 2 * AIR
+    assert place == pytest.approx(
+        [x, y - by * AIR, end - x, low - y + by * air], abs=2
+    )
+    expected = [left, top - AIR, across, bottom - top + air]
+    assert view == pytest.approx([unit * n for n in expected], abs=0.02)

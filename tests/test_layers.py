@@ -34,14 +34,8 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling"},
-        {
-            "training",
-            "edit",
-            "figures",
-            "diffusers",
-            "practice",
-            "first",
-        },
+        {"training", "edit", "figures", "diffusers", "first"},
+        {"doctor", "practice"},
         {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
@@ -50,10 +44,19 @@ ROOMS = {  # a module may import from the floors below its own
         {"tensors", "models"},
         {"door"},
     ],
+    PACKAGE / "doctor": [
+        {"report", "case", "faults", "guesses", "exact", "order"},
+        {"measured"},
+        {"patients", "readings", "first_rows", "sampler_rows"},
+        {"reading_rows", "label_rows"},
+        {"examine"},
+        {"folder"},
+    ],
     PACKAGE / "figures": [
         {"style", "page"},
-        {"themed"},
-        {"notebook", "widgets", "pulse", "plots", "diagrams"},
+        {"themed", "blocks"},
+        {"notebook", "widgets", "pulse", "plots"}
+        | {"diagrams", "ladder", "residual", "turn"},
         {"films"},
         {"live"},
     ],
@@ -71,7 +74,21 @@ ROOMS = {  # a module may import from the floors below its own
         {"reading"},
         {"marks"},
     ],
-    PACKAGE / "practice" / "tasks": [{"forward_chain", "forward_jump"}],
+    PACKAGE / "practice" / "tasks": [
+        {
+            "forward_chain",
+            "forward_jump",
+            "unet_basic",
+            "training_loop",
+            "conditioning_time",
+            "prediction_targets",
+            "sampling_ancestral",
+            "sampling_ddim",
+            "guidance",
+            "evaluation",
+            "theirs",
+        }
+    ],
 }
 FLOOR = {
     room: {name: i for i, floor in enumerate(floors) for name in floor}

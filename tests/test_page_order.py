@@ -33,11 +33,17 @@ def kinds(tree):
     ]
 
 
+HINTED = '<details class="dl-hint"><summary>Hint 1.1</summary>'
+SOLVED = '<details class="dl-solution"><summary>Solution 1.1</summary>'
+
+
 def solution(number="1.1"):
-    summary = f"Solution {number}, in words"
     return (
         nodes.paragraph("", "Exercise"),
-        raw(f"<details><summary>{summary}</summary>\n"),
+        raw(f"<details><summary>Hint {number}</summary>\n"),
+        nodes.paragraph("", "A hint."),
+        raw("</details>\n"),
+        raw(f"<details><summary>Solution {number}</summary>\n"),
         nodes.paragraph("", "Words."),
         raw("</details>\n"),
     )
@@ -55,12 +61,15 @@ def test_an_exercise_has_its_code_in_the_fold_of_its_words():
     given = answer("# @title Solution 1.1\nprint(1)")
     tree = page(*solution(), given, nodes.paragraph("", "After"))
     order(None, tree)
-    begins, ends = kinds(tree)[1], kinds(tree)[4]
-    assert begins.strip() == (
-        '<details class="dl-solution"><summary>Solution 1.1</summary>'
-    )
-    assert ends.strip() == "</details>"
-    assert tree.children[3] is given
+    assert [kind.strip() for kind in kinds(tree)] == [
+        "paragraph",
+        HINTED,
+        "paragraph",
+        SOLVED,  # within the fold of the hint
+        *("paragraph", "container", "</details>", "</details>"),
+        "paragraph",
+    ]
+    assert tree.children[5] is given
     assert given.astext() == "print(1)"
     assert "hide_mode" not in given  # one fold is enough
 
@@ -68,14 +77,21 @@ def test_an_exercise_has_its_code_in_the_fold_of_its_words():
 def test_what_is_checked_of_a_solution_is_in_the_fold_too():
     tree = page(*solution(), answer(), check(), *solution("1.2"), answer())
     order(None, tree)
+    one = ["paragraph", HINTED, "paragraph", SOLVED, "paragraph"]
+    two = [kind.replace("1.1", "1.2") for kind in one]
+    ends = ["</details>", "</details>"]
     assert [kind.strip() for kind in kinds(tree)] == [
-        "paragraph",
-        '<details class="dl-solution"><summary>Solution 1.1</summary>',
-        *("paragraph", "container", "container", "</details>", "paragraph"),
-        '<details class="dl-solution"><summary>Solution 1.2</summary>',
-        *("paragraph", "container", "</details>"),
+        *(*one, "container", "container", *ends),
+        *(*two, "container", *ends),
     ]
-    assert tree.children[4]["hide_mode"] == "all"  # a fold of its own
+    assert tree.children[6]["hide_mode"] == "all"  # a fold of its own
+
+
+def test_a_solution_without_a_hint_is_told_so():
+    exercise, *_, begin, words, end = solution()
+    tree = page(exercise, begin, words, end, answer())
+    with pytest.raises(ValueError, match="before it stands a fold with a"):
+        order(None, tree)
 
 
 def test_code_without_words_is_told_where_to_stand():

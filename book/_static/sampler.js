@@ -12,7 +12,9 @@
   const { KNOWN, whyNot, missing, share, facts, network } = diffusionNetworks;
   const A_STEP = 90; // milliseconds, so that an eye can follow
   const A_BREATH = 500; // milliseconds after a stroke, before it is sampled from
+  const PATIENCE = 1000; // milliseconds that letters are waited for
   const STILL = matchMedia("(prefers-reduced-motion: reduce)");
+  const NARROW = matchMedia("(max-width: 600px)"); // as in sampler.css
   const MANY = 12; // pictures of one grid, of as many seeds
   const CLASSES = Array.from({ length: 10 }, (_, i) => i);
   const SEEDS = 10000;
@@ -104,8 +106,10 @@
         this.place,
         element("div", { className: "dl-track" }, this.slider, this.told),
         element("div", { className: "dl-buttons" }, this.back, this.run, this.forth, this.another, this.save, this.link),
-        element("div", { className: "dl-said" }, this.status, this.bar),
+        (this.said = element("div", { className: "dl-said" }, this.status, this.bar)),
         this.fields());
+      this.settle();
+      NARROW.addEventListener("change", () => this.settle());
       this.host.replaceChildren(this.form);
       const { asked, wrong } = this.asked();
       this.write({ ...USUAL, ...asked });
@@ -147,10 +151,17 @@
         element("div", { className: "dl-paper" }, this.board.canvas, this.board.said),
         element("div", { className: "dl-tools" },
           this.tools,
-          element("div", { className: "dl-buttons" }, command("Undo", () => this.board.undo()), command("Clear", () => this.board.clear()), this.takes),
-          element("div", { className: "dl-fields" }, element("label", {}, element("span", { textContent: "Draw me a" }), ready), this.halves, this.times, this.passes),
-          (this.hint = element("p"))));
+          element("div", { className: "dl-buttons" }, command("Undo", () => this.board.undo()), command("Clear", () => this.board.clear()), this.takes)));
+      this.more = element("div", { className: "dl-more" },
+        element("div", { className: "dl-fields" }, element("label", {}, element("span", { textContent: "Draw me a" }), ready), this.halves, this.times, this.passes),
+        (this.hint = element("p")));
       return this.sketch;
+    }
+
+    // Beside the board; on a phone below the pictures, so that these are near it.
+    settle() {
+      if (NARROW.matches) this.said.after(this.more);
+      else this.sketch.lastChild.append(this.more);
     }
 
     fields() {
@@ -201,7 +212,7 @@
       scale.disabled = !led && compare.value !== "label";
       this.board.resize(KNOWN[this.form.elements.network.value].shape[2]);
       this.board.holes = start === "hole";
-      this.sketch.hidden = start === "noise";
+      this.sketch.hidden = this.more.hidden = start === "noise";
       this.halves.hidden = this.passes.hidden = start !== "hole";
       this.times.hidden = start !== "drawing";
       const [pen, , hole] = this.tools.querySelectorAll("input");
@@ -665,10 +676,21 @@
     history[anchor ? "pushState" : "replaceState"](history.state, "", hash);
   }
 
+  // A page that a link opens at its sampler is shown once it stands still:
+  // the letters are there, and the other scripts have had their turn.
+  async function arrive(sampler) {
+    const letters = document.fonts.ready;
+    await new Promise((resolve) => setTimeout(resolve));
+    await Promise.race([letters, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+    const [entry] = performance.getEntriesByType("navigation");
+    if (entry?.type === "navigate") sampler?.host.scrollIntoView();
+    document.documentElement.classList.remove("dl-arrives");
+  }
+
   addEventListener("DOMContentLoaded", () => {
     const samplers = [...document.querySelectorAll(".dl-sampler")].map((host, i) => (host.sampler = new Sampler(host, i ? `sampler-${i + 1}` : "sampler")));
     const first = samplers.find(({ id, form }) => form && inHash(id));
-    if (performance.getEntriesByType("navigation")[0]?.type === "navigate") first?.host.scrollIntoView();
+    arrive(first);
     addEventListener("hashchange", () => {
       for (const sampler of samplers) {
         const words = inHash(sampler.id);

@@ -1,6 +1,6 @@
 """Figures of the book: the only place that draws."""
 
-from .diagrams import draw_time_unet, draw_turn, draw_unet
+from .diagrams import draw_time_unet, draw_unet
 from .films import (
     scrub_grid,
     scrub_histograms,
@@ -8,6 +8,7 @@ from .films import (
     scrub_linked,
     scrub_points,
 )
+from .ladder import draw_ladder
 from .live import (
     draw_chain,
     draw_jump,
@@ -37,7 +38,9 @@ from .plots import (
     show_images,
 )
 from .pulse import Pulse
+from .residual import draw_res_block
 from .style import COLORS
+from .turn import draw_turn
 from .widgets import Live, Scrubber
 
 __all__ = [
@@ -47,6 +50,8 @@ __all__ = [
     "Scrubber",
     "draw_chain",
     "draw_jump",
+    "draw_ladder",
+    "draw_res_block",
     "draw_samples",
     "draw_time_unet",
     "draw_turn",

@@ -1,163 +1,186 @@
-"""Diagrams: boxes and arrows with the book's colours."""
+"""Diagrams of the networks: tensors as blocks, layers by their names."""
 
-from collections.abc import Sequence
-from itertools import pairwise
-
-import matplotlib.pyplot as plt
-import torch
 from matplotlib.axes import Axes
 
-from ..schedule import NoiseSchedule
-from .style import (
-    COLORS,
-    FAINT,
-    INK,
-    TEXT,
-    TEXT_COLORS,
-    WIDTH,
-    axes_for,
-    in_two_forms,
+from .blocks import (
+    AIR,
+    MONO,
+    TOLD,
+    Block,
+    across,
+    along,
+    arrow,
+    layer,
+    plus,
+    sheet,
+    skip,
+    span,
+    tensors,
+    words,
 )
+from .style import in_two_forms, is_narrow
 
-# Lettering that can still be read when a phone shows it at half its size.
-LETTERS = 13  # points
-MIDDLE = {"va": "center", "fontsize": LETTERS}
-
-# What BasicUNet does, from left to right: text, role, x, levels down
-BOXES = [
-    ("image\n1", "x0", -0.12, 0),
-    ("conv\n32", "truth", 1, 0),
-    ("conv\n64", "truth", 2, 1),
-    ("conv\n64", "truth", 3, 2),
-    ("conv\n64", "truth", 4, 2),
-    ("conv\n32", "truth", 5, 1),
-    ("conv\n1", "prediction", 6, 0),
+# What BasicUNet makes, in the order of its forward: channels, how often the
+# picture was halved, and the role
+UNET = [
+    (1, 0, "xt"),
+    *[(32, 0, "truth"), (32, 1, "truth")],
+    *[(64, 1, "truth"), (64, 2, "truth")],
+    *[(64, 2, "truth"), (64, 2, "truth")],
+    *[(64, 1, "truth"), (32, 1, "truth")],
+    *[(32, 0, "truth"), (1, 0, "prediction")],
 ]
 SIDES = ["H × W", "H/2 × W/2", "H/4 × W/4"]
-
-# What TimeUNet does, from left to right: text, role, x, y
-TIME_BOXES = [
-    ("image\n1", "x0", 0.0, 0),
-    ("conv\n16", "truth", 1.1, 0),
-    ("block\n16", "truth", 2.3, 0),
-    ("block\n32", "truth", 3.3, -1.2),
-    ("block\n32", "truth", 4.7, -1.2),
-    ("block\n16", "truth", 5.7, 0),
-    ("conv\n1", "prediction", 6.9, 0),
-]
-
-
-def draw_unet() -> None:
-    """BasicUNet: three convolutions down, three up, two added skips."""
-    _, ax = plt.subplots(figsize=(WIDTH, 3.4))
-    for (*_, x0, above), (*_, x1, below) in pairwise(BOXES):
-        _step(ax, x0, x1, above, below)
-    for text, role, x, level in BOXES:
-        _framed(ax, text, role, x, -level)
-    _skip(ax, 1, 6, 0, "skip: copied and added")
-    _skip(ax, 2, 5, -1, "skip")
-    for level, side in enumerate(SIDES):
-        ax.text(-0.65, -level, side, ha="right", **MIDDLE)
-    ax.set(xlim=(-1.95, 6.65), ylim=(-2.35, 0.35))
-    ax.axis("off")
-
-
-def draw_time_unet() -> None:
-    """TimeUNet: four residual blocks, each of which is told t."""
-    _, ax = plt.subplots(figsize=(WIDTH, 3.6))
-    for text, role, x, y in TIME_BOXES:
-        _framed(ax, text, role, x, y)
-    for before, after in pairwise(TIME_BOXES):
-        down = after[3] - before[3]
-        start = before[2] + 0.42, before[3] + 0.3 * down
-        stop = after[2] - 0.42, after[3] - 0.3 * down
-        _line(ax, start, stop)
-    for text, x in [("halve", 2.3), ("double", 5.75)]:
-        ax.text(x, -0.8, text, ha="center", **MIDDLE)
-    _line(ax, (2.75, 0), (5.0, 0), color=COLORS["xt"], linestyle="--")
-    ax.text(5.15, 0, "+", ha="center", **MIDDLE)
-    ax.text(4.0, 0.08, "skip", ha="center", va="bottom", fontsize=LETTERS)
-
-    told = {"color": COLORS["guidance"], "linestyle": ":", "lw": 1.6}
-    ax.plot((2.3, 5.7), (1.1, 1.1), **told)
-    for _, _, x, y in TIME_BOXES[2:6]:
-        _line(ax, (x, 1.1), (x, y + 0.4), **told)
-    _framed(ax, "waves of t, two layers", "guidance", 4.0, 1.4)
-    ax.text(2.2, 0.75, "scale and shift", ha="right", **MIDDLE)
-    ax.set(xlim=(-0.5, 7.4), ylim=(-1.65, 1.65))
-    ax.axis("off")
+CONVOLVED = [0, 2, 4, 5, 7, 9]  # the tensors that a convolution takes
+ADDED = {6: 3, 8: 1}  # those that are doubled, and what is added then
 
 
 @in_two_forms
-def draw_turn(schedule: NoiseSchedule, t_values: Sequence[int]) -> None:
-    """x_t and v on the quarter circle from x_0 to the noise.
+def draw_unet() -> None:
+    """BasicUNet: three convolutions down, three up, two added skips.
 
-    One panel for each t. An image points to the right and a noise upwards,
-    both of length 1; v begins where x_t ends.
+    The wide form is a U. On a phone the way leads down on the left and up
+    again on the right.
     """
-    axes = axes_for(len(t_values), 2.1, stacked=False)
-    for ax, t in zip(axes, t_values, strict=True):
-        signal = float(schedule.sqrt_alphas_cumprod[t])
-        sigma = float(schedule.sqrt_one_minus_alphas_cumprod[t])
-        _draw_turn(ax, signal, sigma)
-        ax.set(xlim=(-1.1, 1.25), ylim=(-0.3, 1.5), aspect="equal")
-        ax.set(xlabel=f"t = {t}", xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
+    (_unet_on_a_phone if is_narrow() else _unet)()
 
 
-def _draw_turn(ax: Axes, signal: float, sigma: float) -> None:
-    arc = torch.linspace(0, torch.pi / 2, 91)
-    ax.plot(arc.cos().numpy(), arc.sin().numpy(), color=FAINT, lw=1)
-    tip, ahead = (signal, sigma), (signal - sigma, sigma + signal)
-    inside = 1 if sigma < signal else -1  # where there is room for a name
-    for start, stop, role, text, side in [
-        ((0, 0), (1, 0), "x0", "$x_0$", -1),
-        ((0, 0), (0, 1), "noise", r"$\varepsilon$", 1),
-        ((0, 0), tip, "xt", "$x_t$", inside),
-        (tip, ahead, "prediction", "$v$", -1),
-    ]:
-        color = COLORS[role]
-        _line(ax, start, stop, color=color, lw=1.8)
-        dx, dy = stop[0] - start[0], stop[1] - start[1]
-        x = start[0] + 0.65 * dx - 0.14 * side * dy
-        y = start[1] + 0.65 * dy + 0.14 * side * dx
-        word = {"color": TEXT_COLORS[role], "fontsize": TEXT}
-        ax.text(x, y, text, ha="center", va="center", **word)
+def _unet() -> None:
+    ax = sheet(262)
+    xs = [34, 88, 88, 146, 146, 212, 278, 318, 375, 406, 440]
+    ys = [168, 168, 80, 80, 23, 23, 23, 80, 80, 168, 168]
+    made = tensors(ax, UNET, xs, ys, 84, 0.56)
+    for i, name in zip(CONVOLVED, [0, 1, 2] * 2, strict=True):
+        across(ax, made[i], made[i + 1], f"[{name}]")
+    for i in (1, 3):
+        along(ax, made[i], made[i + 1], "max-pool", "right")
+    for i, kept in ADDED.items():
+        at = plus(ax, made[i].x, made[i + 1].y)
+        along(ax, made[i], at, "upsample")
+        across(ax, at, made[i + 1])
+        skip(ax, made[kept], at, "copied and added", -0.15)
+    for i, side in zip((2, 4), SIDES[1:], strict=True):
+        words(ax, made[i].left - 8, made[i].y, side, ha="right")
+    words(ax, xs[0], made[0].bottom - 10, "image", "xt")
+    words(ax, xs[0], made[0].bottom - 23, SIDES[0])
+    words(ax, xs[-1], made[-1].bottom - 10, "output", "prediction")
+    span(ax, made[0].left, made[5].x - 6, 236, "down_layers")
+    span(ax, made[5].x + 6, made[-1].right, 236, "up_layers")
 
 
-def _framed(ax: Axes, text: str, role: str, x: float, y: float) -> None:
-    frame = {"boxstyle": "round,pad=0.3", "fc": "white", "ec": COLORS[role]}
-    ax.text(x, y, text, ha="center", bbox=frame, **MIDDLE)
+def _unet_on_a_phone() -> None:
+    ax = sheet(422)
+    xs = [48] * 5 + [140] + [232] * 5
+    ys = [376, 288, 182, 121, 38, 38, 38, 121, 182, 288, 376]
+    made = tensors(ax, UNET, xs, ys, 56, 0.56)
+    for i, number in ((0, 0), (2, 1)):
+        name, up = f"down_layers[{number}]", f"up_layers[{2 - number}]"
+        along(ax, made[i], made[i + 1], name, "right", mono=True)
+        along(ax, made[-2 - i], made[-1 - i], up, mono=True)
+    for i, name in ((4, "down_layers[2]"), (5, "up_layers[0]")):
+        across(ax, made[i], made[i + 1])
+        middle = (made[i].x + made[i + 1].x) / 2
+        words(ax, middle, made[i].bottom - 15, name, family=MONO)
+    for i, kept in ADDED.items():
+        along(ax, made[kept], made[kept + 1], "max-pool", "right")
+        at = plus(ax, made[i].x, made[i + 1].bottom - 26)
+        along(ax, made[i], at, "upsample")
+        along(ax, at, made[i + 1])
+        skip(ax, made[kept], at, "copied and added", -0.1)
+    words(ax, made[0].right + 8, ys[0], "image, H × W", "xt", ha="left")
+    words(ax, made[-1].left - 8, ys[0], "output", "prediction", ha="right")
+    words(ax, made[2].right + 8, ys[2], SIDES[1], ha="left")
+    words(ax, made[5].x, made[5].top + 11, SIDES[2])
 
 
-def _line(ax: Axes, start: tuple, stop: tuple, **style) -> None:
-    props = {"color": INK, "shrinkA": 0, "shrinkB": 0} | style
-    props["arrowstyle"] = "->"
-    ax.annotate("", xy=stop, xytext=start, arrowprops=props)
+# What TimeUNet makes, for 16 channels at first
+TIME_UNET = [
+    (1, 0, "xt"),
+    *[(16, 0, "truth"), (16, 0, "truth")],
+    *[(32, 1, "truth"), (32, 1, "truth"), (32, 1, "truth")],
+    *[(16, 0, "truth"), (16, 0, "truth"), (1, 0, "prediction")],
+]
+BLOCKS = {1: "down", 3: "[0]", 4: "[1]", 6: "up"}  # after which tensor
+BUS = 44  # the height from which all blocks are told
 
 
-def _step(ax: Axes, x0: float, x1: float, above: int, below: int) -> None:
-    """An arrow to the next box, and what happens to the size on the way."""
-    down = below - above
-    if down == 0:
-        _line(ax, (x0 + 0.38, -above), (x1 - 0.38, -below))
-        return
-    start = x0 + 0.2, -above - 0.28 * down
-    stop = x1 - 0.2, -below + 0.28 * down
-    _line(ax, start, stop)
-    what, side = ("max-pool", "right") if down > 0 else ("upsample", "left")
-    x = (x0 + x1) / 2 - 0.14 * down
-    ax.text(x, -(above + below) / 2, what, ha=side, **MIDDLE)
+@in_two_forms
+def draw_time_unet() -> None:
+    """TimeUNet: four residual blocks, each of which is told t."""
+    (_time_unet_on_a_phone if is_narrow() else _time_unet)()
 
 
-def _skip(ax: Axes, x0: float, x1: float, y: float, text: str) -> None:
-    _line(
-        ax,
-        (x0 + 0.42, y),
-        (x1 - 0.66, y),
-        color=COLORS["xt"],
-        linestyle="--",
+def _time_unet() -> None:
+    ax = sheet(222)
+    xs = [20, 61, 138, 138, 223, 308, 338, 402, 437]
+    ys = [170, 170, 170, 88, 88, 88, 170, 170, 170]
+    made = tensors(ax, TIME_UNET, xs, ys, 66, 0.9)
+    told = [
+        _between(ax, made[i], made[i + 1], name)
+        for i, name in BLOCKS.items()
+    ]
+    across(ax, made[0], made[1], "stem")
+    across(ax, made[7], made[8], "out")
+    along(ax, made[2], made[3], "shrink", "right", mono=True)
+    at = plus(ax, made[5].x, made[6].y)
+    along(ax, made[5], at, "double, grow", mono=True)
+    across(ax, at, made[6])
+    skip(ax, made[2], at, "copied and added", -0.15)
+    words(ax, xs[0], made[0].bottom - 10, "image", "xt")
+    words(ax, xs[0], made[0].bottom - 23, SIDES[0])
+    words(ax, xs[-1], made[-1].bottom - 10, "output", "prediction")
+    words(ax, told[0].x - 7, ys[3], SIDES[1], ha="right")
+    words(ax, told[3].x + 7, 100, "scale and shift", "guidance", ha="left")
+    _tell(ax, 130, told)
+    words(ax, made[4].x, 58, "middle", family=MONO)
+
+
+def _time_unet_on_a_phone() -> None:
+    ax = sheet(420)
+    xs = [52, 52, 52, 52, 140, 228, 228, 228, 228]
+    ys = [375, 291, 189, 84, 84, 84, 189, 291, 375]
+    made = tensors(ax, TIME_UNET, xs, ys, 52, 0.9)
+    down, low, lower, up = (
+        _between(ax, made[i], made[i + 1], name)
+        for i, name in BLOCKS.items()
     )
-    ax.text(x1 - 0.54, y, "+", ha="center", **MIDDLE)
-    x = (x0 + x1) / 2
-    ax.text(x, y + 0.05, text, ha="center", va="bottom", fontsize=LETTERS)
+    along(ax, made[0], made[1], "stem", "right", mono=True)
+    along(ax, made[7], made[8], "out", mono=True)
+    along(ax, made[2], made[3], "shrink", "right", mono=True)
+    at = plus(ax, made[5].x, made[6].bottom - 26)
+    along(ax, made[5], at, "double, grow", mono=True)
+    along(ax, at, made[6])
+    skip(ax, made[2], at, "copied and added", -0.1)
+    words(ax, made[0].right + 8, ys[0], "image, H × W", "xt", ha="left")
+    words(ax, made[-1].left - 8, ys[0], "output", "prediction", ha="right")
+    words(ax, made[3].x, 58, SIDES[1])
+    words(ax, made[4].x, 58, "middle", family=MONO)
+    words(ax, made[4].x, down.y, "scale and shift", "guidance")
+    _tell(ax, 40, [low, lower])
+    for x, edge in ((14, down.left - AIR), (266, up.right + AIR)):
+        ax.plot([140, x, x], [BUS, BUS, down.y], **TOLD)
+        arrow(ax, (x, down.y), (edge, down.y), **TOLD)
+
+
+def _between(ax: Axes, before: Block, after: Block, name: str) -> Block:
+    """A residual block, between what goes in and what comes out."""
+    lies = before.y == after.y
+    x = (before.right + after.left) / 2 if lies else before.x
+    block = layer(ax, x, (before.y + after.y) / 2, name, "guidance")
+    for start, stop in ((before, block), (block, after)):
+        (across if lies else along)(ax, start, stop)
+    return block
+
+
+def _tell(ax: Axes, x: float, told: list[Block]) -> Block:
+    """From t, at *x*, to the lower edges of the blocks."""
+    waves = layer(ax, x + 83, 18, "timestep_embedding", "guidance")
+    time = layer(ax, waves.right + 36, 18, "time", "guidance")
+    words(ax, x, 18, "$t$", "guidance")
+    across(ax, Block(x, 18, 6, 12), waves)
+    across(ax, waves, time)
+    ends = [block.x for block in (*told, time)]
+    ax.plot([min(ends), max(ends)], [BUS, BUS], **TOLD)
+    ax.plot([time.x, time.x], [time.top + AIR, BUS], **TOLD)
+    for block in told:
+        arrow(ax, (block.x, BUS), (block.x, block.bottom - AIR), **TOLD)

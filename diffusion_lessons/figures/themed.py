@@ -46,6 +46,7 @@ DARK = {  # their values where the page is dark
 DARK_CSS = "".join(f"{name}:{color};" for name, color in DARK.items())
 WORD = "var(--fig-word,#222)"
 SANS = "var(--fig-sans,sans-serif)"
+MONO = "var(--fig-mono,monospace)"
 SERIF = "var(--fig-serif,serif)"
 RASTER = 150  # dots per inch of what is too much for lines
 RC = {
@@ -256,11 +257,12 @@ def _of_the_page(svg: str, formulas: list[str]) -> str:
         "",
         svg,
     )
-    svg = re.sub(
-        r"(font(?:-family)?:[^;\"']*)'DejaVu Sans'[^;\"]*",
-        rf"\1{SANS}",
-        svg,
-    )
+    for face, letters in (("Sans", SANS), ("Sans Mono", MONO)):
+        svg = re.sub(
+            rf"(font(?:-family)?:[^;\"']*)'DejaVu {face}'[^;\"]*",
+            rf"\1{letters}",
+            svg,
+        )
     svg = svg.replace("xlink:href", "href")
     svg = re.sub(r' transform="rotate\(-0 [^"]*"', "", svg)
     svg = svg.replace(f"font-family: {SANS}; ", "")

@@ -17,7 +17,8 @@ TOO_SLOW = 100  # times what ours takes, and then at least
 NOTICED = 1.0  # seconds
 SPREAD = (
     " A number for each picture has shape (B,); it multiplies pictures "
-    "as (B, 1, 1, 1), for instance after .reshape(-1, 1, 1, 1)."
+    "as (B, 1, 1, 1), for instance after .reshape(-1, 1, 1, 1), and one "
+    "for each channel, (B, C), as (B, C, 1, 1)."
 )
 
 
@@ -44,7 +45,11 @@ def outcomes(
 
 def _outcome(function: Callable, task: Task, case: Case) -> Outcome:
     return outcome_of(
-        function, task.arguments(case), task.observe, task.may_change
+        function,
+        task.arguments(case),
+        task.observe,
+        task.may_change,
+        case.times,
     )
 
 
@@ -63,6 +68,8 @@ def judge(task: Task, done: Sequence[Outcome]) -> Verdict:
 def _unfinished(task, done, right) -> Verdict | None:
     if any(one.unwritten for one in done[:1]):
         text = f"Still to be written: it shall {task.goal}."
+        if "..." in done[0].line:
+            text += f" There is a gap in the line `{done[0].line}`."
         return Verdict(task.name, "unwritten", text)
     if done[-1].endless:
         case = task.cases[min(len(done), len(task.cases)) - 1]
@@ -92,7 +99,7 @@ def named(slip: Slip, task: Task) -> Verdict:
     """A mistake with a name."""
     number, _, title = slip.section.partition(" ")
     text = (
-        f"This is what comes out when {slip.words}: see section {number}, "
+        f"This is what comes out when {slip.words}. See section {number}, "
         f"“{title}”."
     )
     return Verdict(task.name, "slip", text, slip.words, slip.section)
@@ -101,9 +108,10 @@ def named(slip: Slip, task: Task) -> Verdict:
 def _broken(task, done, right) -> Verdict | None:
     for case, own, ours in zip(task.cases, done, right, strict=False):
         if own.error:
-            text = f"With {case.words} it raised {own.error}"
+            text = f"With {case.words}, it raised {own.error}"
             text += f", at the line `{own.line}`." if own.line else "."
-            text += SPREAD * ("must match the size of tensor" in own.error)
+            if "t" in task.parameters:
+                text += SPREAD * ("match the size of tensor" in own.error)
             return Verdict(task.name, "error", text)
         if not own.values:
             text = (
@@ -119,7 +127,8 @@ def _differing(task, done, right) -> Verdict | None:
         if fits(task, own, ours):
             continue
         said = [_difference(task, case, own, ours)]
-        said += [_pattern(own, ours)] if _comparable(own, ours) else []
+        if _comparable(own, ours) and not task.parts:
+            said.append(_pattern(own, ours))
         if own.random:
             said.append("It draws random numbers of its own.")
         said += [_changes(own)] if own.changed else []
@@ -156,7 +165,7 @@ def _changes(own: Outcome) -> str:
     names = " and ".join(f"`{name}`" for name in own.changed)
     return (
         f"It changes {names}, which belongs to whoever called it: compute "
-        "a new tensor (x + y, not x += y)."
+        "a new tensor (x + y, not x += y), or change a copy, x.clone()."
     )
 
 
@@ -192,7 +201,8 @@ def _shaped(task: Task, a: Tensor, b: Tensor) -> bool:
 
 
 def _near(task: Task, a: Tensor, b: Tensor) -> bool:
-    a, b = (a.reshape(()), b.reshape(())) if a.numel() == 1 else (a, b)
+    if a.numel() == b.numel() == 1:
+        a, b = a.reshape(()), b.reshape(())
     off = (a - b).abs() > task.tolerance * (1 + b.abs())
     unlike = a.isnan() != b.isnan()
     both = a.isinf() & (a == b)
@@ -210,10 +220,13 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
     """The first number that is not as it should be."""
     if not _comparable(own, ours) and own.form != ours.form:
         return (
-            f"With {case.words} it should return {ours.form}; "
+            f"With {case.words}, it should return {ours.form}; "
             f"yours returns {own.form}."
         )
-    for got, want in zip(own.values, ours.values, strict=True):
+    parts = task.parts or ("it",) * len(ours.values)
+    for got, want, part in zip(
+        own.values, ours.values, parts, strict=False
+    ):
         if _near(task, got, want):
             continue
         off = (got - want).abs() - task.tolerance * (1 + want.abs())
@@ -221,12 +234,15 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
         flat = int((off.flatten() > 0).nonzero()[0])
         got_one, want_one = got.flatten()[flat], want.flatten()[flat]
         theirs, right = apart(got_one.item(), want_one.item())
-        place = ""
+        place = part
         if want.numel() > 1:
             index = torch.unravel_index(torch.tensor(flat), want.shape)
-            place = f"entry {[int(i) for i in index]} "
+            place = f"entry {[int(i) for i in index]}"
+            place += f" of {part}" * (part != "it")
+        if len(own.values) == 1 < len(parts):
+            place = parts[flat]
         return (
-            f"With {case.words} {place or 'it '}should be {right}; "
+            f"With {case.words}, {place} should be {right}; "
             f"yours is {theirs}."
         )
     return ""

@@ -43,18 +43,21 @@ def outcome_of(
     arguments: dict[str, Any],
     observe: Callable | None = None,
     may_change: tuple[str, ...] = (),
+    times: int = 1,
 ) -> Outcome:
     """Call the function, and look at what it returned and what it did.
 
     *observe* (result, arguments) gives what is compared; without it, it is
-    the result.
+    the result, or the list of the results of several calls.
     """
     kept = {name: copy_of(value) for name, value in arguments.items()}
     before, start = _random_states(), perf_counter()
     try:
-        result = function(*arguments.values())
+        results = [function(*arguments.values()) for _ in range(times)]
         seconds = perf_counter() - start
-        seen = result if observe is None else observe(result, arguments)
+        result = results[0] if times == 1 else results
+        seen = _observed(observe, result, arguments)
+        values, form = looked_at(seen)[0], looked_at(results[0])[1]
     except TimeUp:
         return Outcome(endless=True, seconds=perf_counter() - start)
     except (Exception, SystemExit) as error:
@@ -67,15 +70,34 @@ def outcome_of(
         for name, value in arguments.items()
         if name not in may_change and not same(value, kept[name])
     ]
-    values, form = flattened(seen)
     return Outcome(
         values,
         form,
-        unwritten=_has_no_body(result, function),
+        unwritten=_has_no_body(results[0], function),
         random=drew,
         changed=changed,
         seconds=seconds,
     )
+
+
+def _observed(
+    observe: Callable | None, result: Any, arguments: dict[str, Any]
+) -> Any:
+    """What is compared; None if the result is not of a kind to observe."""
+    if observe is None:
+        return result
+    try:
+        return observe(result, arguments)
+    except Exception:
+        return None
+
+
+def looked_at(result: Any) -> tuple[list[Tensor], str]:
+    """As ``flattened``; what holds no numbers has none, and its name."""
+    try:
+        return flattened(result)
+    except (TypeError, ValueError, RuntimeError):
+        return [], type(result).__name__
 
 
 def flattened(result: Any) -> tuple[list[Tensor], str]:
@@ -87,14 +109,21 @@ def flattened(result: Any) -> tuple[list[Tensor], str]:
     if hasattr(result, "__array__"):
         return flattened(torch.as_tensor(result))
     if isinstance(result, list | tuple | range):
-        if all(isinstance(x, NUMBERS) for x in result):
-            numbers = torch.tensor([float(x) for x in result]).double()
-            return [numbers], f"{len(result)} numbers"
+        if all(map(_is_number, result)):
+            numbers = [_as_double(torch.as_tensor(x)) for x in result]
+            empty = torch.zeros(0, dtype=torch.float64)
+            row = torch.stack(numbers) if numbers else empty
+            return [row], f"{len(result)} numbers"
         parts = [flattened(x) for x in result]
         values = [value for values, _ in parts for value in values]
         if all(values for values, _ in parts):
             return values, ", ".join(form for _, form in parts)
     return [], "nothing" if result is None else type(result).__name__
+
+
+def _is_number(value: Any) -> bool:
+    """A plain number, or an array of no dimensions from any library."""
+    return isinstance(value, NUMBERS) or getattr(value, "ndim", 1) == 0
 
 
 def _as_double(value: Tensor) -> Tensor:
@@ -146,11 +175,12 @@ def _put_back(states: list) -> None:
 def _raised(error: BaseException, function: Callable) -> Outcome:
     """An error, in words, with the line of the reader that raised it."""
     words = f"{type(error).__name__}: {error}".rstrip(": ")
-    gap = "ellipsis" in str(error).lower()  # of a line still to be filled
+    gap = "ellipsis" in words and "einsum" not in words  # to be filled in
+    stub = isinstance(error, NotImplementedError) and not error.args
     return Outcome(
         error=words,
         line=_line_of(error, function),
-        unwritten=isinstance(error, NotImplementedError) or gap,
+        unwritten=gap or stub,  # PyTorch's own ones say what is missing
     )
 
 

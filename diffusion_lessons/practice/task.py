@@ -15,10 +15,15 @@ THOUSAND = NoiseSchedule.linear()
 
 
 class Case(NamedTuple):
-    """One call: in words, and what makes its arguments, new each time."""
+    """One call: in words, and what makes its arguments, new each time.
+
+    With *times*, so many calls with the same arguments, one after the
+    other: the result is then a list of what each returned.
+    """
 
     words: str
     make: Callable[[], tuple]
+    times: int = 1
 
 
 class Slip(NamedTuple):
@@ -40,7 +45,9 @@ class Task:
     goal: what it shall do, in words: "return x_t, one step noisier".
     tip: for one who has it right: something to try next.
     observe: (result, arguments) -> what is compared, where that is not the
-        result itself.
+        result itself; None where nothing can be.
+    parts: what is compared, in words: "the mean", a name for each tensor,
+        or for each number where there is one tensor.
     may_change: the arguments that it is asked to change.
     tolerance: of numbers, relative to 1 + their size.
     loose: a result that broadcasts to the right shape is right as well.
@@ -53,6 +60,7 @@ class Task:
     goal: str
     tip: str
     observe: Callable | None = None
+    parts: tuple[str, ...] = ()
     may_change: tuple[str, ...] = ()
     tolerance: float = 1e-4
     loose: bool = False

@@ -1,11 +1,13 @@
 """The front page: a film that runs by itself, a button, the chapters."""
 
+import io
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import Visit
 from pages import CHAPTERS, PAGES, PHONE, START, TOC
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 
@@ -216,7 +218,7 @@ def test_every_picture_loads_when_it_comes_near_and_moves_nothing(front):
     page = front()
     page.evaluate("globalThis.shifts = []")
     page.evaluate(SHIFTED)
-    images = page.locator(".dl-cards img")
+    images = page.locator(".dl-cards img:visible")
     assert images.count() == len(STEMS)
     for image in images.all():
         before = image.bounding_box()
@@ -233,7 +235,7 @@ def test_a_picture_has_its_place_before_it_comes(chromium, html):
     page = chromium.new_page(viewport={"width": 1400, "height": 900})
     page.route("**/_images/chapters/*", lambda route: route.abort())
     page.goto((html / f"{FRONT}.html").as_uri())
-    for image in page.locator(".dl-cards img").all():
+    for image in page.locator(".dl-cards img:visible").all():
         assert image.evaluate("e => e.naturalWidth") == 0
         box = image.bounding_box()
         assert box["width"] > 300
@@ -241,9 +243,28 @@ def test_a_picture_has_its_place_before_it_comes(chromium, html):
     page.close()
 
 
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_card_has_the_ground_of_the_page(front, theme, screen):
+    """White paper in the light, none in the dark."""
+    page = front(screen, color_scheme=theme)
+    images = page.locator(".dl-cards img:visible")
+    assert images.count() == len(STEMS)
+    for image in images.all():
+        image.scroll_into_view_if_needed()
+        image.evaluate("e => e.decode()")
+        shot = Image.open(io.BytesIO(image.screenshot())).convert("L")
+        wide, high = shot.size
+        corners = [(4, 4), (wide - 4, 4), (4, high - 4)]
+        greys = [shot.getpixel(place) for place in corners]
+        assert all(g > 250 if theme == "light" else g < 30 for g in greys)
+        darkest, lightest = shot.getextrema()
+        assert lightest - darkest > 100  # there is a picture
+
+
 def test_a_card_can_be_pressed_anywhere(front):
     page = front()
-    for place in ("img", ".dl-asks"):
+    for place in ("img:visible", ".dl-asks"):
         page.locator(f".dl-cards li >> nth=4 >> {place}").click(force=True)
         page.wait_for_url(f"**/{STEMS[4]}.html")
         page.go_back()

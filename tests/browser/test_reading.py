@@ -62,7 +62,7 @@ CONTRASTS = """() => { const light = colour => {
         .map(([low, high]) => high / low); }"""
 # Boxes: what has a ground of its own in the text.
 BOXES = """() => [...document.querySelectorAll(`.bd-article :is(blockquote,
-        details:not(.dl-code, .dl-ask, .tag_checked *),
+        details:not(.dl-code, .dl-ask, .dl-solution, .tag_checked *),
         section#in-three-lines, section#what-people-get-wrong-here)`)]
     .filter(e => e.checkVisibility())
     .map(e => getComputedStyle(e))
@@ -157,21 +157,30 @@ def test_inline_code_stands_on_the_line(visit, name):
 
 
 @each_chapter
-def test_an_exercise_has_one_fold_with_words_and_code(visit, name):
+def test_an_exercise_has_one_fold_with_hint_words_and_code(visit, name):
     page = visit(name).page
     exercises = page.locator(
         "section#exercises > p > strong:first-child"
     ).filter(has_text="Exercise")
-    folds = page.locator("section#exercises > details")
+    folds = page.locator("section#exercises > details.dl-hint")
     assert folds.count() == exercises.count() >= 3
+    assert page.locator("section#exercises > details").count() == (
+        folds.count()
+    )
     assert page.locator("section#exercises > .cell").count() == 0
     for fold in folds.all():
-        assert fold.locator("p").count() >= 1
-        code = fold.locator(".cell_input pre").first
-        assert not code.is_visible()
+        hint = fold.locator("> p")
+        assert hint.count() == 1
+        solution = fold.locator("> details.dl-solution")
+        assert solution.locator("p").count() >= 1
+        code = solution.locator(".cell_input pre").first
         fold.evaluate("e => { e.open = true; }")
+        assert hint.is_visible()
+        assert not code.is_visible()
+        solution.evaluate("e => { e.open = true; }")
         assert code.is_visible()
         assert "@title" not in code.text_content()
+        solution.evaluate("e => { e.open = false; }")
         fold.evaluate("e => { e.open = false; }")
 
 
@@ -188,7 +197,8 @@ def test_folds_need_no_script(chromium, html):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto((html / f"{CHAPTERS[4]}.html").as_uri())
-    fold = page.locator("details.dl-solution").first
+    page.locator("details.dl-hint > summary").first.click()
+    fold = page.locator("details.dl-hint > details.dl-solution").first
     assert not fold.locator("pre").first.is_visible()
     fold.locator("summary").first.click()
     assert fold.locator("pre").first.is_visible()

@@ -1,5 +1,7 @@
 """What the reader draws, and what the network makes of it."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from sampler_page import DONE, FILM, choose, heavy, prepare, run, start
@@ -35,6 +37,13 @@ SEEN = """() => { const canvas = document.querySelector('.dl-paper canvas');
     const { width, height } = canvas;
     const all = canvas.getContext('2d').getImageData(0, 0, width, height);
     return [...all.data].filter((_, i) => i % 4 === 0); }"""
+BOXES = """() => [...document.querySelectorAll(
+    '.dl-paper canvas, .dl-runs canvas')]
+    .map(e => e.getBoundingClientRect().toJSON())"""
+FIELDS = """() => [...document.querySelectorAll(
+    '.dl-sampler :is(button, select, canvas, input)')]
+    .filter(e => e.checkVisibility() && !e.matches('.dl-runs *'))
+    .map(e => e.getBoundingClientRect().toJSON())"""
 HOLE, WHITE = 16, 15
 
 
@@ -276,6 +285,28 @@ def test_a_finger_draws_and_the_page_does_not_move(tab):
         )
     assert (board(page)[7:21, 13:15] == WHITE).all()
     assert page.evaluate("scrollY") == at
+
+
+@pytest.mark.parametrize("how", ["drawing", "hole"])
+def test_on_a_phone_board_and_result_are_seen_together(tab, how):
+    page = drawing(tab, viewport={"width": 390, "height": 844})
+    choose(page, "start", how)
+    bar = page.locator(".bd-header-article").bounding_box()["height"]
+    (board, *_, result) = page.evaluate(BOXES)
+    assert result["bottom"] - board["top"] < 844 - bar
+    assert board["width"] >= 200  # to draw with a finger
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_keyboard_goes_down_the_sampler_as_the_eye_does(tab, width):
+    page = drawing(tab, viewport={"width": width, "height": 844})
+    page.set_viewport_size({"width": 1670 - width, "height": 844})
+    page.set_viewport_size({"width": width, "height": 844})  # and back
+    places = page.evaluate(FIELDS)
+    right = [p for p in places if width == 390 or p["left"] > 300]
+    tops = [p["top"] for p in right]
+    assert len(tops) > 10
+    assert all(b > a - 24 for a, b in pairwise(tops))
 
 
 def test_the_keyboard_draws(tab):

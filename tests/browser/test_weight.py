@@ -60,6 +60,45 @@ def test_nothing_moves_while_a_page_is_loaded(
     assert shift <= MOST_SHIFT
 
 
+LINKS = [
+    "#sampler?label=7",
+    "#sampler?label=3&compare=label",
+    "#sampler?start=drawing&t=500",
+    "#sampler?start=hole&show=seeds",
+]
+PLACE = """() => { const box =
+    document.querySelector('.dl-sampler').getBoundingClientRect();
+    return [box.top, box.height]; }"""
+
+
+@pytest.mark.parametrize("words", LINKS)
+@pytest.mark.parametrize("width", [1280, PHONE])
+def test_a_link_to_a_sampler_opens_there_and_nothing_moves(
+    words, width, server, chromium, built
+):
+    page = chromium.new_page(viewport={"width": width, "height": 844})
+    page.add_init_script(WATCH)
+    page.goto(f"{server}/{CHAPTERS[6]}.html{words}", wait_until="load")
+    page.wait_for_function("!document.querySelector('.dl-arrives')")
+    top, height = page.evaluate(PLACE)
+    page.wait_for_timeout(500)
+    assert page.evaluate(PLACE) == [top, height]
+    assert 0 < top < 200  # below the bar at the top of the page
+    assert page.evaluate("shift") <= MOST_SHIFT
+    page.close()
+
+
+def test_a_page_is_seen_even_if_the_script_of_its_sampler_is_missing(
+    server, chromium, built
+):
+    page = chromium.new_page()
+    page.route("**/sampler.js*", lambda route: route.abort())
+    page.goto(f"{server}/{CHAPTERS[6]}.html{LINKS[0]}")
+    assert page.locator("html.dl-arrives").count() == 1  # still waiting
+    page.locator(".bd-article h1").wait_for(state="visible")
+    page.close()
+
+
 @each_page
 def test_every_icon_is_drawn_and_all_are_small(name, visit):
     page = visit(name).page

@@ -236,6 +236,24 @@ def test_a_row_that_meets_pictures_is_explained():
     assert ".reshape(-1, 1, 1, 1)" in text
 
 
+def test_a_crash_is_not_taken_for_a_mistake_that_crashes():
+    task = Task(
+        "plain",
+        1,
+        lambda x: x,
+        [Case("one number", lambda: (torch.ones(1),))],
+        "return x",
+        "nothing",
+    )
+
+    @task.slip("it divides by an integer zero", "1.2 The step")
+    def _(x):
+        return x + 1 // 0
+
+    done = judge.outcomes(lambda x: x.missing, task)
+    assert judge.judge(task, done).kind == "error"
+
+
 def test_leaving_python_is_an_error():
     def leaves(x_prev, t, noise, schedule):
         raise SystemExit
@@ -324,10 +342,13 @@ def test_slow_is_said(monkeypatch):
 # Endless
 
 
+@pytest.mark.filterwarnings("error")  # of a thread that ends noisily
 def test_a_loop_without_an_end_is_ended():
     def endless(x_prev, t, noise, schedule):
-        while True:
+        while time.monotonic() < late:
             noise = noise + 1
+
+    late = time.monotonic() + 3  # far behind the limit below
 
     done = judge.outcomes(endless, Q_STEP, seconds=0.3)
     verdict = judge.judge(Q_STEP, done)
@@ -339,12 +360,13 @@ def test_a_loop_without_an_end_is_ended():
 
 def test_a_loop_that_holds_on_to_life_is_ended():
     def clings(x_prev, t, noise, schedule):
-        while True:
+        while time.monotonic() < late:
             try:
                 time.sleep(0.01)
             except Exception:
                 continue
 
+    late = time.monotonic() + 3
     done = judge.outcomes(clings, Q_STEP, seconds=0.3)
     assert done[-1].endless
     assert "practice" not in [t.name for t in threading.enumerate()]
@@ -358,10 +380,11 @@ def test_what_hangs_outside_python_is_left_behind(monkeypatch):
 
 def test_endless_in_a_later_case():
     def sometimes(x_prev, t, noise, schedule):
-        while len(x_prev) == 3:
+        while len(x_prev) == 3 and time.monotonic() < late:
             noise = noise + 1
         return right(x_prev, t, noise, schedule)
 
+    late = time.monotonic() + 3
     done = judge.outcomes(sometimes, Q_STEP, seconds=0.5)
     verdict = judge.judge(Q_STEP, done)
     assert verdict.kind == "endless"
@@ -402,9 +425,9 @@ def test_a_verdict_shows_itself_everywhere():
     assert repr(verdict).startswith("… q_step: Still")
     assert verdict._repr_markdown_().startswith("… **`q_step`** Still")
     slip = Q_STEP.slips[0]
-    verdict = check(slip.function, "q_step")
+    verdict = judge.judge(Q_STEP, judge.outcomes(slip.function, Q_STEP))
     assert repr(verdict) == (
-        f"✗ q_step: This is what comes out when {slip.words}: see section "
+        f"✗ q_step: This is what comes out when {slip.words}. See section "
         "1.4, “Why two square roots”."
     )
 

@@ -157,3 +157,40 @@ def test_every_task_is_in_the_notebook_of_its_chapter():
 def test_a_notebook_has_the_name_of_its_chapter():
     chapters = {p.stem for p in (ROOT / "book").glob("[0-9][0-9]_*.ipynb")}
     assert {p.stem for p in NOTEBOOKS} <= chapters
+
+
+def test_the_page_lists_every_notebook_and_every_task():
+    page = (ROOT / "book" / "practice.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\* - \[\]\((\w+)\.ipynb\)\n  - (.+)\n  - \[Colab\]\((\S+)\), "
+        r"\{download\}`download <practice/(\w+)\.ipynb>`$",
+        page,
+        re.MULTILINE,
+    )
+    assert [stem for stem, *_ in rows] == [path.stem for path in NOTEBOOKS]
+    for stem, names, colab, download in rows:
+        assert re.findall(r"`(\w+)`", names) == [
+            name
+            for name, task in TASKS.items()
+            if task.chapter == int(stem[:2])
+        ]
+        assert colab.endswith(f"/blob/main/book/practice/{stem}.ipynb")
+        assert download == stem
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_chapter_leads_to_its_notebook(path):
+    chapter = nbformat.read(ROOT / "book" / path.name, as_version=4)
+    text = "\n".join(c.source for c in chapter.cells)
+    said = re.search(
+        r"^## Exercises\n\n\*\*Practice\.\*\* Write (.+) yourself: "
+        r"\[a notebook\]\((\S+)\)",
+        text,
+        re.MULTILINE,
+    )
+    assert re.findall(r"`(\w+)`", said[1]) == [
+        name
+        for name, task in TASKS.items()
+        if task.chapter == int(path.stem[:2])
+    ]
+    assert said[2].endswith(f"/blob/main/book/practice/{path.name}")

@@ -26,6 +26,11 @@ RUNTIME = {  # and what it is called here: no server has to know .mjs
 BINARY = "ort-wasm-simd-threaded.wasm"
 PACKED = f"{BINARY}.gz"  # no server has to pack it; the page unpacks it
 FACTS = "made.json"
+# Before anything of a page is seen: has a link to a sampler opened it?
+ARRIVES = (
+    "/^#sampler(-\\d+)?\\?/.test(location.hash)"
+    ' && document.documentElement.classList.add("dl-arrives")'
+)
 MADE_FROM = (
     *(WEB / name for name in ("package.json", "package-lock.json")),
     *sorted((ROOT / "diffusion_lessons").glob("weights/*.safetensors")),
@@ -123,6 +128,7 @@ def equip(app, name: str, template: str, context: dict, doctree) -> None:
     """Scripts and style, and which files there are, for such a page."""
     if doctree is None or not any(map(is_sampler, doctree.findall())):
         return
+    app.add_js_file(None, body=ARRIVES, priority=1)
     app.add_js_file("ddim.js")
     app.add_js_file("sampler-networks.js", **what_there_is())
     app.add_js_file("sampler-board.js")

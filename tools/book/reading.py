@@ -1,9 +1,10 @@
 """The page as it is read: a small Sphinx extension.
 
 A notebook runs from top to bottom, on Colab as in the book; a page can be
-better ordered. Here an exercise has one fold, with the words and the code
-of its solution; the code of a picture stands under the picture. And the
-faces of the text are asked for at once, not only when the style has come.
+better ordered. Here an exercise has one fold, with a hint and, in a fold of
+its own, the words and the code of its solution; the code of a picture
+stands under the picture. And the faces of the text are asked for at once,
+not only when the style has come.
 """
 
 import json
@@ -35,7 +36,8 @@ if (inside.length) location.replace(places[inside[0]] + location.hash);
 """
 PICTURE = "The code of this picture"
 TITLE = re.compile(r"\A# @title .*\n")  # for Colab, which folds by it
-OPENS = re.compile(r"<details><summary>(Solution \S+), in words</summary>")
+OPENS = re.compile(r"<details>(<summary>Solution \S+</summary>)")
+HINT = re.compile(r"<details>(<summary>Hint \S+</summary>)")
 
 
 def order(app: Sphinx, tree: nodes.document) -> None:
@@ -73,7 +75,7 @@ def join_solution(cell: nodes.container) -> None:
     parent = cell.parent
     here = parent.index(cell)
     end = parent[here - 1]
-    if not (is_raw(end) and end.astext().strip() == "</details>"):
+    if not is_end(end):
         raise ValueError(
             f"{cell.source}: a cell with the tag exercise stands right "
             "after the words of its solution, which end in </details>"
@@ -83,14 +85,42 @@ def join_solution(cell: nodes.container) -> None:
     parent.remove(end)
     parent.insert(here, end)
     del cell["hide_mode"]
-    for begin in reversed(parent[:here]):
-        if is_raw(begin) and OPENS.search(begin.astext()):
-            words = OPENS.sub(
-                r'<details class="dl-solution"><summary>\1</summary>',
-                begin.astext(),
-            )
-            begin.parent.replace(begin, raw(words))
-            return
+    begins = (n for n in reversed(parent[:here]) if opens(OPENS, n))
+    join_hint(marked(OPENS, next(begins), "dl-solution"), end)
+
+
+def join_hint(begin: nodes.Node, end: nodes.Node) -> None:
+    """Take a solution into the fold of the hint that stands before it."""
+    parent = begin.parent
+    here = parent.index(begin)
+    hints = [n for n in parent[:here] if opens(HINT, n)]
+    if not hints or not is_end(parent[here - 1]):
+        raise ValueError(
+            f"{begin.astext()}: before it stands a fold with a hint"
+        )
+    marked(HINT, hints[-1], "dl-hint")
+    hint_ends = parent[here - 1]
+    parent.remove(hint_ends)
+    parent.insert(parent.index(end) + 1, hint_ends)
+
+
+def opens(form: re.Pattern, node: nodes.Node) -> bool:
+    """Does a fold of this form begin here?"""
+    return is_raw(node) and bool(form.search(node.astext()))
+
+
+def marked(form: re.Pattern, node: nodes.Node, name: str) -> nodes.Node:
+    """Give the fold that begins here a class."""
+    begin = raw(
+        form.sub(rf'<details class="{name}">\1', node.astext().strip())
+    )
+    node.parent.replace(node, begin)
+    return begin
+
+
+def is_end(node: nodes.Node) -> bool:
+    """Does a fold end here?"""
+    return is_raw(node) and node.astext().strip() == "</details>"
 
 
 def is_check(node: nodes.Node) -> bool:

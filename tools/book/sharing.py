@@ -34,6 +34,7 @@ FIGURES = {  # the one that shows what the chapter is about
     "09_guidance": "fig-sevens-by-scale",
     "10_evaluation": "fig-line-up",
     "11_diffusers": "fig-two-loops",
+    "12_doctor": "fig-patients",
 }
 DIGITS = BOOK / "_static" / "digits.png"  # for all other pages
 DIGITS_ALT = (
@@ -64,15 +65,24 @@ def figure(stem: str) -> tuple[Image.Image, str]:
     """The picture of a page and what it shows."""
     if stem not in FIGURES:
         return Image.open(DIGITS).convert("RGB"), DIGITS_ALT
+    cell = _cell(stem)
+    png = base64.b64decode(outputs(stem)["image/png"])
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    return picture, cell.metadata["mystnb"]["image"]["alt"]
+
+
+def outputs(stem: str) -> dict[str, str]:
+    """The forms of the figure that shows what a chapter is about."""
+    shown = [o.data for o in _cell(stem).outputs if "data" in o]
+    return next(data for data in shown if "image/png" in data)
+
+
+def _cell(stem: str) -> nbformat.NotebookNode:
     notebook = nbformat.read(BOOK / f"{stem}.ipynb", as_version=4)
     for cell in notebook.cells:
-        told = cell.metadata.get("mystnb", {})
-        if told.get("figure", {}).get("name") == FIGURES[stem]:
-            pngs = [
-                o.data["image/png"] for o in cell.outputs if "data" in o
-            ]
-            picture = Image.open(io.BytesIO(base64.b64decode(pngs[0])))
-            return picture.convert("RGB"), told["image"]["alt"]
+        told = cell.metadata.get("mystnb", {}).get("figure", {})
+        if told.get("name") == FIGURES[stem]:
+            return cell
     raise ValueError(f"{stem} has no figure {FIGURES[stem]!r}")
 
 

@@ -51,11 +51,20 @@ def read_slips(path: Path) -> Iterator[Slip]:
 
 
 def test_file(file: str) -> str:
-    """The tests of a module: test_<module>.py, or a folder's own folder."""
-    module = file.split("/")[0].removesuffix(".py")
-    if (ROOT / "tests" / module).is_dir():
-        return f"tests/{module}"
-    return f"tests/test_{module.strip('_')}.py"  # __main__: test_main
+    """The tests of a module: its own file, or those of its room.
+
+    A room with a folder of tests has test_<room>_<module>.py in it.
+    """
+    room, _, module = file.removesuffix(".py").rpartition("/")
+    room, module = room.split("/")[0], module.strip("_")  # test_main
+    names = [f"{room}/test_{room}_{module}.py", room]
+    if not (room and (ROOT / "tests" / room).is_dir()):
+        names = [f"test_{module}.py", f"test_{room}.py"]
+    return next(
+        f"tests/{name}"
+        for name in names
+        if (ROOT / "tests" / name).exists()
+    )
 
 
 def freeze(folder: Path) -> None:

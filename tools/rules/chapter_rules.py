@@ -19,12 +19,14 @@ PARTS = [
 HIDDEN = {"remove-cell", "remove-input", "hide-cell", "hide-input"}
 MOST_WORDS_IN_A_CELL = 150
 MOST_CODE_IN_A_ROW = 2
+LONGEST_HINT = 25  # words
 MOST_PLUMBING = 0.2  # of a chapter's lines of code
 ALWAYS_ALLOWED = 40  # lines of it, where there is little other code
 
 
 NOT_PROSE = re.compile(
     r"^> <details class=.dl-ask.>.*?^> </details>|"  # answers in a fold
+    r"^\*\*Practice\.\*\*[^\n]*$|"  # leads out of the chapter
     r"```.*?```|\$\$.*?\$\$|^(?::::|\|)[^\n]*$|</?\w[^>]*>",
     re.DOTALL | re.MULTILINE,
 )
@@ -69,6 +71,32 @@ def exercises_solved(notebook: NotebookNode) -> list[str]:
     if not 3 <= len(exercises) <= 5:
         complaints.append(f"{len(exercises)} exercises, not 3 to 5")
     return complaints
+
+
+HINT = (
+    r"<details><summary>Hint {0}</summary>\n\n([^\n]+)\n\n</details>\n\n"
+    r"<details><summary>Solution {0}</summary>"
+)
+
+
+def exercises_hinted(notebook: NotebookNode) -> list[str]:
+    """Before each solution a fold with a hint: one sentence, and short."""
+    complaints = []
+    text = "\n\n".join(cell.source for cell in markdown(notebook))
+    for number in re.findall(r"<summary>Solution ([\d.]+)", text):
+        hint = re.search(HINT.format(re.escape(number)), text)
+        if not hint:
+            complaints.append(f"solution {number} has no hint before it")
+        elif not is_hint(hint[1]):
+            complaints.append(f"hint {number} is not one short sentence")
+    return complaints
+
+
+def is_hint(text: str) -> bool:
+    """Tell whether this is one sentence that is soon read."""
+    ends = re.findall(r"[.?!](?=\s|$)", re.sub(r"`[^`]*`", "x", text))
+    words = len(prose(text).split())
+    return len(ends) == 1 and text[-1] in ".?" and 3 < words <= LONGEST_HINT
 
 
 def enough_figures(notebook: NotebookNode) -> list[str]:
@@ -147,6 +175,7 @@ def little_plumbing(notebook: NotebookNode) -> list[str]:
 RECIPE = [
     all_parts,
     exercises_solved,
+    exercises_hinted,
     enough_figures,
     length_of_chapter,
     short_texts,

@@ -1,0 +1,184 @@
+"""The rows about how the network is read, and the case put right."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from torch import Tensor, nn
+
+from ..prediction import x0_and_eps
+from .case import Case, levels_of
+from .guesses import mean_loss
+from .readings import (
+    RANGES,
+    SCHEDULES,
+    Reading,
+    all_readings,
+    best_by_switch,
+    best_of,
+    told_instead,
+)
+from .report import Question, Row
+
+LEAST = 0.2  # of what the linear guess gains on the mean
+UNTRAINED = Question(
+    "untrained",
+    "loss over t beside two stupid guesses, and x0_hat at three t",
+    "far below the loss of guessing the mean; mostly below the other's",
+)
+SWITCHES = {
+    "range": Question(
+        "range",
+        "the images moved to another range",
+        "best as the images are",
+    ),
+    "target": Question(
+        "target",
+        "the output read as eps, x0 and v",
+        "best as what it is said to predict",
+    ),
+    "t": Question(
+        "t",
+        "another number told in the place of t",
+        "best with t itself",
+    ),
+    "schedule": Question(
+        "schedule",
+        "noise of this schedule, t looked up in others",
+        "best with its own schedule",
+    ),
+}
+
+
+class ToldAnother(nn.Module):
+    """The model, told what it should have been told from the start."""
+
+    def __init__(self, model: Callable, told: Callable):
+        super().__init__()
+        self.model, self.told = model, told
+        self.train(getattr(model, "training", False))
+
+    def forward(self, x: Tensor, t: Tensor, *label: Tensor) -> Tensor:
+        """(B, …) at t, which is changed on the way."""
+        return self.model(x, self.told(t), *label)
+
+
+def reading_rows(case: Case) -> tuple[list[Row], Case]:
+    """Rows for untrained, range, target, t and schedule; the case cured."""
+    readings = all_readings(case)
+    best = best_of(readings)
+    cured = put_right(case, best)
+    mean = _loss_of_mean(cured, case)
+    if not _learnt(best, mean):
+        return _nothing_learnt(best, mean), case
+    rows = [UNTRAINED.well(_in_words(cured, best, mean))]
+    alone = best_by_switch(readings)
+    rows += [
+        _row(test, readings[0], best, alone.get(name))
+        for name, test in SWITCHES.items()
+    ]
+    return rows, cured
+
+
+def put_right(case: Case, best: Reading) -> Case:
+    """The case as it is read best, for the tests that follow."""
+    case = replace(case, predicts=best.predicts)
+    top = case.schedule.num_steps
+    if best.range:
+        move, _ = RANGES[best.range]
+        case = replace(case, images=move(case.images))
+    if best.t:
+        told = told_instead(top)[best.t]
+        ema = case.ema and ToldAnother(case.ema, told)
+        model = ToldAnother(case.model, told)
+        case = replace(case, model=model, ema=ema)
+    if best.schedule:
+        case = replace(case, schedule=SCHEDULES[best.schedule](top))
+    return case
+
+
+def _loss_of_mean(cured: Case, case: Case) -> float:
+    """The loss of guessing the mean target, at the steps of the user."""
+    levels = levels_of(cured)
+    steps = levels_of(case).t.unique()
+    return mean_loss(levels.x0, steps, case.schedule, cured.predicts)
+
+
+def _learnt(best: Reading, mean: float) -> bool:
+    """Whether it gains on the mean, measured by the linear guess."""
+    gained = mean - best.loss
+    return gained > LEAST * max(mean - best.linear, 1e-12)
+
+
+def _nothing_learnt(best: Reading, mean: float) -> list[Row]:
+    """There is nothing to read, so no switch can be told apart."""
+    why = "nothing to be read"
+    found = f"{_shares(best, mean)}, read in the best of all ways"
+    remedy = "train it, or load its weights before it is used"
+    rows = [UNTRAINED.ill(found, remedy)]
+    return rows + [test.skip(why) for test in SWITCHES.values()]
+
+
+def _shares(best: Reading, mean: float) -> str:
+    share = best.loss / max(mean, 1e-12)
+    return (
+        f"{share:.2f} of the loss of guessing the mean, {best.score:.2f} "
+        "of the best linear guess's"
+    )
+
+
+def _in_words(case: Case, best: Reading, mean: float) -> str:
+    """The loss beside its baselines, and x0_hat at three t."""
+    guesses = ", ".join(
+        f"{error:.2f} at t = {t}" for t, error in _three_guesses(case)
+    )
+    return f"{_shares(best, mean)}; x0_hat is off by {guesses}"
+
+
+def _three_guesses(case: Case) -> list[tuple[int, float]]:
+    """How far x0_hat is off, in spreads of the images, at three t."""
+    levels, low = levels_of(case), case.images.min()
+    output = case.ask(levels.xt, levels.t, levels.label)
+    x0_hat, _ = x0_and_eps(
+        output, levels.xt, levels.t, levels.schedule, case.predicts
+    )
+    off = x0_hat.clamp(low, case.images.max()) - levels.x0
+    spread = levels.x0.std(correction=0).item()
+    errors = levels.each(off.square()).mean(1).sqrt() / max(spread, 1e-12)
+    steps = levels.t.unique().tolist()
+    picked = (0, len(steps) // 2, len(steps) - 1)
+    return [(steps[i], errors[i].item()) for i in picked]
+
+
+def _row(
+    test: Question, own: Reading, best: Reading, other: Reading | None
+) -> Row:
+    """One switch: the user's setting beside the best other one."""
+    sick = test.name in best.changes
+    other = best if sick else other
+    if other is None:
+        return test.skip("there is nothing else to try")
+    mine, theirs = _numbers(test.name, own, other)
+    name = other.setting(test.name)
+    if not sick:
+        return test.well(f"{mine}; {name}: {theirs}")
+    words = {
+        "range": (f"reads better with {name}", f"hand it {name}"),
+        "target": (
+            f"reads better as {name} than as {own.predicts}",
+            f'predicts="{name}"',
+        ),
+        "t": (f"reads better when told {name} than t", f"tell it {name}"),
+        "schedule": (
+            f"reads better with {name}",
+            f"sample with {name}, as it was trained",
+        ),
+    }
+    found, remedy = words[test.name]
+    return test.ill(f"{found}: {theirs} against {mine}", remedy)
+
+
+def _numbers(switch: str, own: Reading, other: Reading) -> tuple[str, str]:
+    """Losses; between two ranges, shares of the linear guess's."""
+    if switch == "range":
+        return f"{own.score:.3f}", f"{other.score:.3f}"
+    return f"{own.loss:.3f}", f"{other.loss:.3f}"

@@ -1,0 +1,204 @@
+"""Which setting reads the network best? Range, target, t and schedule.
+
+The same images with the same noise are read in every way. The way that the
+user believes in has to be the best one; another one that is clearly better
+is what the network was trained with.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from math import inf, log
+
+import torch
+from torch import Tensor
+
+from ..prediction import PREDICTIONS
+from ..schedule import NoiseSchedule
+from .case import Case, Levels, levels_of
+from .guesses import linear_loss
+
+RANGES = {  # what is done to images: which images it can be done to
+    "images * 2 - 1": (lambda x: x * 2 - 1, (0, 1)),
+    "(images + 1) / 2": (lambda x: (x + 1) / 2, (-1, 1)),
+}
+SCHEDULES: dict[str, Callable[[int], NoiseSchedule]] = {
+    "NoiseSchedule.linear(T)": NoiseSchedule.linear,
+    "NoiseSchedule.cosine(T)": NoiseSchedule.cosine,
+    "NoiseSchedule.linear(T).zero_terminal_snr()": lambda T: (
+        NoiseSchedule.linear(T).zero_terminal_snr()
+    ),
+}
+PRICE = {  # by how much, in logarithms, another setting must be better
+    "range": 0.15,
+    "target": 0.15,
+    "t": 0.015,
+    "schedule": 0.015,
+}
+TIE = 0.005  # readings that are as good: the first of them
+FOR_TWO = 0.15  # more, if it takes two of them
+FINE = {"t", "schedule"}
+CLEAR = 0.997  # of the loss at a level: less is better there
+SURE = 3.0  # standard errors between the two losses of the same images
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The network read in one way."""
+
+    range: str  # what is done to the images; "" for nothing
+    t: str  # what is told instead of t; "" for t itself
+    schedule: str  # where t is looked up; "" for the user's schedule
+    predicts: str
+    losses: Tensor  # of each image at each level, (K, n)
+    linear: float  # the loss of the best linear guess
+    changes: tuple[str, ...]  # the switches that are not the user's
+
+    @property
+    def loss(self) -> float:
+        """The mean over images and levels."""
+        return self.losses.mean().item()
+
+    @property
+    def score(self) -> float:
+        """The loss in shares of the best linear guess's."""
+        return self.loss / max(self.linear, 1e-12)
+
+    @property
+    def cost(self) -> float:
+        """What is to be small: the score, and a price for each change."""
+        price = sum(PRICE[name] for name in self.changes)
+        price += FOR_TWO * (len(self.changes) > 1)
+        score = self.score
+        return price + log(score) if 0 < score < inf else inf
+
+    def setting(self, switch: str) -> str:
+        """The setting of one switch, in the user's words."""
+        mine = {"range": self.range, "t": self.t, "schedule": self.schedule}
+        return self.predicts if switch == "target" else mine[switch]
+
+
+def told_instead(T: int) -> dict[str, Callable[[Tensor], Tensor]]:
+    """What may be told to the network in the place of t."""
+    return {
+        "t - 1": lambda t: t - 1,
+        "t + 1": lambda t: t + 1,
+        "T + 1 - t": lambda t: T + 1 - t,
+        "t / T": lambda t: t / T,
+        "T * t": lambda t: T * t,
+        "1000 * t / T": lambda t: (1000 * t / T).round().long(),
+    }
+
+
+def looked_up(t: Tensor, own: NoiseSchedule, other: NoiseSchedule):
+    """The steps of *other* that are as noisy as the steps t of *own*."""
+    mine, theirs = (
+        torch.logit(torch.as_tensor(s.alphas_cumprod)[1:], eps=1e-9)
+        for s in (own, other)
+    )
+    return (mine[t - 1, None] - theirs[None]).abs().argmin(1) + 1
+
+
+def all_readings(case: Case) -> list[Reading]:
+    """Every way to read the network, the user's own first."""
+    levels = levels_of(case)
+    return [
+        *_read(case, levels, levels.t),
+        *_other_times(case, levels),
+        *_other_ranges(case),
+    ]
+
+
+def _other_times(case: Case, levels: Levels) -> Iterator[Reading]:
+    """Another t is told, or that of another schedule."""
+    top = case.schedule.num_steps
+    for name, instead in told_instead(top).items():
+        told = instead(levels.t)
+        if not torch.equal(told, levels.t):
+            yield from _read(case, levels, told, t=name)
+    for name, make in SCHEDULES.items():
+        told = looked_up(levels.t, case.schedule, make(top))
+        if not torch.equal(told, levels.t):
+            yield from _read(case, levels, told, schedule=name)
+
+
+def _other_ranges(case: Case) -> Iterator[Reading]:
+    """The images moved to where others have theirs."""
+    if not case.pictures:
+        return
+    low, high = case.images.min().item(), case.images.max().item()
+    for name, (move, (least, most)) in RANGES.items():
+        if least <= low + 1e-6 and high - 1e-6 <= most and high > least:
+            levels = levels_of(case, move(case.images))
+            yield from _read(case, levels, levels.t, range=name)
+
+
+def _read(
+    case: Case, levels: Levels, told: Tensor, **changed: str
+) -> Iterator[Reading]:
+    """The three targets, of the same answers; none if it will not answer.
+
+    Where the user's own t is told it must answer.
+    """
+    try:
+        output = case.ask(levels.xt, told, levels.label)
+    except Exception:  # of any network that takes no such t
+        if not changed:
+            raise
+        return
+    steps = levels.t.unique()
+    losses = levels.losses(output)
+    for predicts in sorted(PREDICTIONS, key=lambda p: p != case.predicts):
+        other = [*changed, *["target"] * (predicts != case.predicts)]
+        where = {"range": "", "t": "", "schedule": "", **changed}
+        yield Reading(
+            **where,
+            predicts=predicts,
+            losses=losses[predicts],
+            linear=linear_loss(levels.x0, steps, levels.schedule, predicts),
+            changes=tuple(other),
+        )
+
+
+def best_of(readings: list[Reading]) -> Reading:
+    """The reading to believe: the user's, unless one is clearly better."""
+    own = readings[0]
+    known = [r for r in readings if _is_clear(r, own)]
+    least = min(reading.cost for reading in known)
+    return next(r for r in known if r.cost <= least + TIE)
+
+
+def _is_clear(reading: Reading, own: Reading) -> bool:
+    """Whether a small gain is no accident: it has to be broad and sure.
+
+    Another t or schedule alone may gain little, but it must do so beyond
+    chance and at half of the levels. A network that is bad at one noise
+    level gains there from any t that says less of its answer.
+    """
+    if not reading.changes or not set(reading.changes) <= FINE:
+        return True
+    gains = reading.losses.mean(1) < CLEAR * own.losses.mean(1)
+    broad = gains.double().mean().item() >= 0.5
+    return broad and surely(reading.losses.mean(0), own.losses.mean(0))
+
+
+def surely(less: Tensor, more: Tensor) -> bool:
+    """Whether one loss is smaller on the same images, beyond chance."""
+    gap = more - less
+    error = gap.std().item() / len(gap) ** 0.5
+    return gap.mean().item() > SURE * error
+
+
+def best_by_switch(readings: list[Reading]) -> dict[str, Reading]:
+    """For each switch the best reading that changes it alone."""
+    alone = {}
+    for switch, reading in product(PRICE, readings):
+        if reading.changes == (switch,):
+            before = alone.get(switch, reading)
+            alone[switch] = min(before, reading, key=_rounded)
+    return alone
+
+
+def _rounded(reading: Reading) -> float:
+    """Of two that are as good, the first, on every machine."""
+    return round(reading.score, 2)

@@ -1,0 +1,243 @@
+"""The data, and one batch through the network."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from diffusion_lessons import NoiseSchedule, load_images
+from diffusion_lessons.doctor import first_rows as first
+from diffusion_lessons.doctor.case import Case, asked, levels_of, untouched
+
+SCHEDULE = NoiseSchedule.linear(40)
+X = load_images("digits")[0][:64]
+
+
+def case(model=lambda x, t: x * t.view(-1, 1, 1, 1), images=X, **more):
+    given = {"labels": None, "predicts": "eps", **more}
+    return Case(model, SCHEDULE, images, **given)
+
+
+class Flat(nn.Module):
+    """(x, t) -> one layer of x, times t."""
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x, t):
+        return self.layers(x) * t.view(-1, 1, 1, 1) / 40
+
+
+# The images
+
+
+def test_images_in_their_range_are_well():
+    row, same = first.data_row(case())
+    assert not row.sick
+    assert same.images is X
+    assert row.found.startswith("64 of shape (1, 8, 8), from -1.00 to 1.00")
+
+
+def test_pixels_up_to_255_are_put_right():
+    row, cured = first.data_row(case(images=(X + 1) * 127.5))
+    assert row.sick
+    assert row.remedy == "x / 127.5 - 1"
+    assert torch.allclose(cured.images, X, atol=1e-5)
+
+
+def test_points_may_be_as_large_as_they_like():
+    points = torch.randn(64, 2) * 100
+    assert not first.data_row(case(images=points))[0].sick
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_a_pixel_that_is_no_number_is_counted(value):
+    broken = X.clone()
+    broken[3, 0, 1, 1] = value
+    row, _ = first.data_row(case(images=broken))
+    assert row.sick
+    assert row.found == "1 of 4096 values are NaN or infinite"
+
+
+def test_images_that_are_all_one_value_are_none():
+    row, _ = first.data_row(case(images=torch.ones(9, 1, 8, 8)))
+    assert row.sick
+    assert "differ" in row.remedy
+
+
+# Finite numbers
+
+
+@pytest.mark.parametrize("where", [1, 20, 40])
+def test_a_t_without_a_number_is_named(where):
+    def model(x, t):
+        return torch.where((t == where).view(-1, 1, 1, 1), torch.nan, x)
+
+    row = first.finite_row(case(model))
+    assert row.sick
+    assert row.found == f"NaN or infinite at t = {where}"
+
+
+def test_weights_that_are_no_numbers_are_counted():
+    model = Flat(nn.Conv2d(1, 1, 3, padding=1))
+    assert not first.finite_row(case(model)).sick
+    with torch.no_grad():
+        model.layers[0].weight[0, 0, 0] = torch.inf
+    row = first.finite_row(case(model))
+    assert row.found == "3 weights are NaN or infinite"
+
+
+def test_an_index_that_ends_before_T_counts_from_0():
+    table = nn.Embedding(40, 1)
+
+    def model(x, t):
+        return x + table(t).view(-1, 1, 1, 1)
+
+    row = first.finite_row(case(model))
+    assert row.sick
+    assert "at t = 40" in row.found
+    assert "t - 1" in row.remedy
+
+
+# The mode
+
+
+def test_dropout_that_was_left_on_is_found_and_left_on():
+    model = Flat(nn.Dropout(0.2)).train()
+    row = first.mode_row(case(model))
+    assert row.sick
+    assert "model.eval()" in row.remedy
+    assert model.training
+    assert not first.mode_row(case(model.eval())).sick
+
+
+def test_one_part_left_in_training_is_enough():
+    model = Flat(nn.Dropout(0.2)).eval()
+    model.layers[0].train()
+    assert first.mode_row(case(model)).sick
+
+
+def test_batch_statistics_are_found_and_kept():
+    norm = nn.BatchNorm2d(1)
+    before = norm.running_mean.clone()
+    assert first.mode_row(case(Flat(norm).train())).sick
+    assert torch.equal(norm.running_mean, before)
+    assert norm.num_batches_tracked == 0
+
+
+def test_training_mode_alone_does_no_harm():
+    model = Flat(nn.Conv2d(1, 1, 3, padding=1)).train()
+    assert not first.mode_row(case(model)).sick
+
+
+def test_a_function_that_rolls_dice_is_found():
+    assert first.mode_row(case(lambda x, t: torch.rand_like(x))).sick
+
+
+def test_the_dice_of_the_user_are_not_touched():
+    torch.manual_seed(1)
+    first.mode_row(case(Flat(nn.Dropout(0.2)).train()))
+    after = torch.rand(1)
+    torch.manual_seed(1)
+    assert torch.equal(after, torch.rand(1))
+
+
+def test_the_mode_is_as_it_was_after_a_question():
+    model = Flat(nn.Dropout(0.2)).train()
+    answer = asked(model, X, torch.ones(64).long())
+    assert torch.equal(answer, X / 40)
+    assert model.training
+    with untouched(model), torch.no_grad():
+        model(X, torch.ones(64).long())
+
+
+# The last activation
+
+
+@pytest.mark.parametrize(
+    ("name", "last"),
+    [
+        ("SiLU", F.silu),
+        ("GELU", F.gelu),
+        ("ReLU", F.relu),
+        ("sigmoid", lambda x: torch.sigmoid(4 * x)),
+        ("tanh", lambda x: torch.tanh(4 * x)),
+        ("ELU", lambda x: F.elu(4 * x)),
+    ],
+)
+def test_a_floor_is_found_by_its_height(name, last):
+    row = first.activation_row(case(lambda x, t: last(2 * x)))
+    assert row.sick
+    assert name in row.found
+
+
+@pytest.mark.parametrize("predicts", ["eps", "v"])
+def test_without_a_floor_there_is_none(predicts):
+    row = first.activation_row(case(lambda x, t: x, predicts=predicts))
+    assert not row.sick
+
+
+def test_a_floor_under_all_targets_does_no_harm():
+    """The course's network: SiLU at the end, images in [0, 1], x0."""
+    unit = case(lambda x, t: F.silu(x), (X + 1) / 2, predicts="x0")
+    assert not first.activation_row(unit).sick
+    tanh = case(lambda x, t: torch.tanh(2 * x), predicts="x0")
+    assert not first.activation_row(tanh).sick
+
+
+def test_an_answer_of_0_has_no_floor():
+    row = first.activation_row(case(lambda x, t: 0 * x))
+    assert row.verdict == "not asked"
+
+
+# Whether t is told
+
+
+def test_a_network_that_is_not_told_t_is_found():
+    assert first.time_row(case(lambda x, t: 2 * x)).sick
+    assert not first.time_row(case()).sick
+    faint = case(lambda x, t: x + 1e-3 * t.view(-1, 1, 1, 1))
+    assert not first.time_row(faint).sick
+
+
+# What is asked
+
+
+def test_levels_are_the_same_images_with_the_same_noise():
+    levels = levels_of(case())
+    n = levels.count
+    x0, noise = levels.x0.view(-1, n, 64), levels.noise.view(-1, n, 64)
+    assert (x0 == x0[0]).all()
+    assert (noise == noise[0]).all()
+    steps = levels.t.view(-1, n)[:, 0]
+    assert (steps.diff() > 0).all()
+    assert steps[0] >= 1
+    assert steps[-1] < 40
+
+
+def test_another_seed_is_another_noise():
+    one, same, other = (levels_of(case(seed=s)).noise for s in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_labels_go_with_their_images():
+    x = torch.arange(64.0).view(64, 1, 1, 1).expand(64, 1, 8, 8) / 64
+    labels = torch.arange(64)
+    levels = levels_of(case(images=x, labels=labels))
+    assert torch.equal(levels.label, (levels.x0[:, 0, 0, 0] * 64).long())
+
+
+def test_losses_are_those_of_the_three_targets():
+    levels = levels_of(case())
+    losses = levels.losses(levels.noise)
+    assert losses["eps"].abs().max() == 0
+    assert losses["x0"].mean() > 0.5
+    for_v = levels.losses(levels.targets("v"))
+    assert for_v["v"].abs().max() == 0
+
+
+def test_a_model_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="must return a tensor of shape"):
+        case(lambda x, t: x[:, :, :4]).ask(X, torch.ones(64).long())

@@ -1,0 +1,298 @@
+"""In which setting is a network read best? Known for perfect ones."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from diffusion_lessons import (
+    GaussianMixture,
+    NoiseSchedule,
+    load_images,
+    q_sample,
+    target,
+)
+from diffusion_lessons.doctor import examine
+from diffusion_lessons.doctor import readings as read
+from diffusion_lessons.doctor.case import Case, levels_of
+from diffusion_lessons.doctor.exact import Exact
+from diffusion_lessons.doctor.faults import ShiftedTime
+from diffusion_lessons.doctor.guesses import linear_loss, mean_loss
+from diffusion_lessons.doctor.reading_rows import reading_rows
+
+X = load_images("digits")[0]
+CENTRES = X[:50]
+PICTURES = CENTRES.repeat(4, 1, 1, 1) + 0.1 * torch.randn(
+    200, 1, 8, 8, generator=torch.Generator().manual_seed(0)
+)
+STEPS = torch.tensor([1, 10, 30, 50])
+
+
+def perfect(schedule, predicts, images=CENTRES, std=0.1):
+    """The network of the digits that guesses as well as can be."""
+    return Exact(images, std, None, schedule, predicts)
+
+
+def case(model, schedule, predicts="eps", images=PICTURES):
+    return Case(model, schedule, images, None, predicts)
+
+
+def best(*given, **more):
+    return read.best_of(read.all_readings(case(*given, **more)))
+
+
+# The two stupid guesses
+
+
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+def test_the_loss_of_the_mean_is_that_of_guessing_it(schedule, predicts):
+    x0 = X[:512] - X[:512].mean(0)
+    noise = torch.randn_like(x0)
+    for t in (1, 10, 30, 50):
+        wanted = target(predicts, x0, noise, t, schedule)
+        expected = wanted.square().mean().item()
+        got = mean_loss(x0, torch.tensor([t]), schedule, predicts)
+        assert_close(got, expected, rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+def test_no_linear_guess_of_a_pixel_is_better(schedule, predicts):
+    x0 = X[:512].double()
+    noise = torch.randn_like(x0)
+    for t in (1, 10, 30, 50):
+        xt = q_sample(x0, t, noise, schedule).flatten(1)
+        wanted = target(predicts, x0, noise, t, schedule).flatten(1)
+        xt, wanted = xt - xt.mean(0), wanted - wanted.mean(0)
+        slope = (xt * wanted).sum(0) / xt.square().sum(0)
+        fitted = (wanted - slope * xt).square().mean().item()
+        got = linear_loss(x0, torch.tensor([t]), schedule, predicts)
+        assert_close(got, fitted, rtol=0.03, atol=0)
+
+
+def test_several_steps_are_averaged(schedule):
+    each = [
+        linear_loss(X, STEPS[i : i + 1], schedule, "v") for i in range(4)
+    ]
+    got = linear_loss(X, STEPS, schedule, "v")
+    assert_close(got, sum(each) / 4)
+
+
+# Reading a perfect network
+
+
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+@pytest.mark.parametrize("believed", ["eps", "x0", "v"])
+def test_the_target_is_found_whatever_is_believed(
+    schedule, predicts, believed
+):
+    found = best(perfect(schedule, predicts), schedule, believed)
+    assert found.predicts == predicts
+    assert found.changes == (() if predicts == believed else ("target",))
+
+
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+def test_the_schedule_is_found(predicts):
+    linear, cosine = NoiseSchedule.linear(100), NoiseSchedule.cosine(100)
+    for own, other, name in (
+        (linear, cosine, "NoiseSchedule.linear(T)"),
+        (cosine, linear, "NoiseSchedule.cosine(T)"),
+    ):
+        found = best(perfect(own, predicts), other, predicts)
+        assert found.schedule == name
+        assert found.changes == ("schedule",)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "believed"),
+    [
+        (lambda t, T: t + 1, "t - 1"),
+        (lambda t, T: t - 1, "t + 1"),
+        (lambda t, T: T + 1 - t, "T + 1 - t"),
+        (lambda t, T: t * T, "t / T"),
+        (lambda t, T: t / T, "T * t"),
+    ],
+    ids=["one more", "one less", "backwards", "of 0 to 1", "of 0 to T*T"],
+)
+def test_the_t_that_it_wants_is_found(wanted, believed):
+    schedule = NoiseSchedule.cosine(20)
+    inner = perfect(schedule, "eps")
+
+    def model(x, t):
+        told = wanted(t.double(), 20).round().long().clamp(1, 20)
+        return inner(x, told)
+
+    found = best(model, schedule)
+    assert found.changes == ("t",)
+    assert found.t == believed
+
+
+def test_a_network_of_1000_steps_is_told_its_own():
+    full, few = NoiseSchedule.cosine(1000), NoiseSchedule.cosine(50)
+    inner = perfect(full, "v")
+    found = best(lambda x, t: inner(x, t.clamp(1, 1000)), few, "v")
+    assert found.t == "1000 * t / T"
+
+
+@pytest.mark.parametrize(
+    ("low", "name"), [(0, "images * 2 - 1"), (-1, "(images + 1) / 2")]
+)
+def test_the_range_is_found(low, name):
+    unit = (CENTRES + 1) / 2
+    mine, its = (unit, CENTRES) if low == 0 else (CENTRES, unit)
+    schedule = NoiseSchedule.linear(100)
+    found = best(perfect(schedule, "eps", its), schedule, images=mine)
+    assert found.range == name
+    assert found.changes == ("range",)
+
+
+def test_two_faults_are_both_found():
+    linear, cosine = NoiseSchedule.linear(100), NoiseSchedule.cosine(100)
+    found = best(perfect(cosine, "v"), linear, "eps")
+    assert (found.predicts, found.schedule) == (
+        "v",
+        "NoiseSchedule.cosine(T)",
+    )
+
+
+def test_points_have_no_range():
+    points = GaussianMixture(torch.tensor([[-0.5, 0], [0.5, 0]]), 0.2)
+    x = points.sample(200).float()
+    schedule = NoiseSchedule.linear(100)
+    model = Exact(points.means.float(), 0.2, None, schedule, "eps")
+    rows = examine(model, schedule, x)
+    assert rows["range"].verdict == "not asked"
+    assert rows
+
+
+def test_what_a_network_will_not_answer_is_left_out():
+    schedule = NoiseSchedule.linear(100)
+    inner = perfect(schedule, "eps")
+
+    def strict(x, t):
+        if t.is_floating_point() or t.min() < 1 or t.max() > 100:
+            raise IndexError("no such t")
+        return inner(x, t)
+
+    names = {r.t for r in read.all_readings(case(strict, schedule))}
+    assert "t / T" not in names
+    assert "T * t" not in names
+    assert "T + 1 - t" in names
+    assert best(strict, schedule).changes == ()
+
+
+def test_what_it_is_asked_first_it_has_to_answer():
+    def broken(x, t):
+        raise IndexError("no such t")
+
+    with pytest.raises(IndexError, match="no such t"):
+        read.all_readings(case(broken, NoiseSchedule.linear(100)))
+
+
+def test_between_equals_the_user_is_right():
+    """Their t and that of another schedule, one as good as the other."""
+    schedule = NoiseSchedule.linear(100).zero_terminal_snr()
+    assert best(perfect(schedule, "v"), schedule, "v").changes == ()
+
+
+def test_a_gain_by_chance_is_none():
+    loss = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.5, 1.4])
+    assert not read.surely(loss, torch.full((6,), 1.0))
+    assert read.surely(loss - 1, loss)
+    assert not read.surely(loss, loss - 1)
+
+
+def test_a_step_is_looked_up_by_its_noise():
+    schedule, other = NoiseSchedule.linear(50), NoiseSchedule.cosine(400)
+    t = torch.arange(1, 51)
+    found = read.looked_up(t, schedule, other)
+    gap = schedule.alphas_cumprod[t] - other.alphas_cumprod[found]
+    assert gap.abs().max() < 0.01
+    assert torch.equal(read.looked_up(t, schedule, schedule), t)
+
+
+# The rows, and the case put right
+
+
+def rows_of(*given, **more):
+    rows, cured = reading_rows(case(*given, **more))
+    return {row.name: row for row in rows}, cured
+
+
+def test_a_wrong_target_is_said_with_both_numbers():
+    schedule = NoiseSchedule.linear(100)
+    rows, cured = rows_of(perfect(schedule, "v"), schedule, "eps")
+    levels = levels_of(cured)
+    losses = levels.losses(cured.ask(levels.xt, levels.t))
+    assert rows["target"].found == (
+        f"reads better as v than as eps: {losses['v'].mean():.3f} against "
+        f"{losses['eps'].mean():.3f}"
+    )
+    assert rows["target"].remedy == 'predicts="v"'
+    assert cured.predicts == "v"
+    assert not rows["schedule"].sick
+
+
+def test_what_is_found_is_put_right_for_the_tests_that_follow():
+    schedule, other = NoiseSchedule.cosine(20), NoiseSchedule.linear(20)
+    inner = perfect(schedule, "eps")
+    half = (CENTRES + 1) / 2
+    _, cured = rows_of(inner, schedule, images=half)
+    assert torch.allclose(cured.images, CENTRES, atol=1e-6)
+    _, cured = rows_of(inner, other)
+    assert torch.equal(cured.schedule.betas, schedule.betas)
+    late = ShiftedTime(lambda x, t: inner(x, t.clamp(1, 20)))
+    _, cured = rows_of(late, schedule)
+    x, t = torch.randn(2, 1, 8, 8), torch.tensor([5, 9])
+    assert torch.equal(cured.model(x, t), inner(x, t))
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        lambda x, t: 0 * x,
+        lambda x, t: torch.sin(50 * x + t.view(-1, 1, 1, 1)),
+    ],
+    ids=["zero", "nonsense"],
+)
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+def test_a_network_that_has_learnt_nothing_is_called_untrained(
+    nothing, predicts, schedule
+):
+    rows, _ = rows_of(nothing, schedule, predicts)
+    assert rows["untrained"].sick
+    for name in ("range", "target", "t", "schedule"):
+        assert rows[name].verdict == "not asked"
+
+
+def test_half_a_guess_is_something_learnt(schedule):
+    """Half of what a perfect network knows: weak, but not untrained."""
+    inner = perfect(schedule, "eps")
+    rows, _ = rows_of(lambda x, t: 0.6 * inner(x, t), schedule)
+    assert not rows["untrained"].sick
+
+
+def test_the_loss_is_given_beside_both_guesses(schedule):
+    rows, cured = rows_of(perfect(schedule, "v"), schedule, "v")
+    levels = levels_of(cured)
+    steps = levels.t.unique()
+    loss = levels.losses(cured.ask(levels.xt, levels.t))["v"].mean().item()
+    mean = mean_loss(levels.x0, steps, schedule, "v")
+    linear = linear_loss(levels.x0, steps, schedule, "v")
+    assert rows["untrained"].found.startswith(
+        f"{loss / mean:.2f} of the loss of guessing the mean, "
+        f"{loss / linear:.2f} of the best linear guess's; x0_hat is off by "
+    )
+
+
+def test_a_gain_at_one_level_alone_is_none():
+    """A network of x0 read as eps is too loud where there is no noise."""
+    schedule = NoiseSchedule.linear(50)
+    inner = perfect(schedule, "eps")
+
+    def loud(x, t):
+        factor = torch.where(t == 2, 3.0, 1.0).view(-1, 1, 1, 1)
+        return factor * inner(x, t)
+
+    readings = read.all_readings(case(loud, schedule))
+    later = next(r for r in readings if r.changes and r.t == "t + 1")
+    assert later.score < 0.9 * readings[0].score
+    assert read.best_of(readings).changes == ()
