@@ -37,7 +37,8 @@ each_page = pytest.mark.parametrize(
 @cache
 def known_tests(file):
     """Each test of a file, and all names that it uses, its helpers' too."""
-    tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text("utf-8"))
+    path = ROOT / teaching.test_file(file)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     uses = {
         node.name: {
             getattr(n, "id", getattr(n, "attr", None))
@@ -299,3 +300,10 @@ def test_the_page_shows_what_check_says():
         for v in verdicts
     ]
     assert f"```text\n{block(marks)}\n```" in SOURCE
+
+
+def test_a_function_is_a_link_where_it_has_a_page():
+    assert teaching.linked("forward.q_step") == (
+        "{py:obj}`forward.q_step <diffusion_lessons.forward.q_step>`"
+    )
+    assert teaching.linked("forwards.q_step") == "`forwards.q_step`"
