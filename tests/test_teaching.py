@@ -12,7 +12,9 @@ import pytest
 import teaching
 from teaching import GIVEN, MARK, PAGE, fill, home, pages, slug, table
 
-from diffusion_lessons.practice import TASKS
+from diffusion_lessons.practice import TASKS, Verdict
+from diffusion_lessons.practice.handed_in.marks import block
+from diffusion_lessons.practice.handed_in.reading import Mark
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -35,7 +37,8 @@ each_page = pytest.mark.parametrize(
 @cache
 def known_tests(file):
     """Each test of a file, and all names that it uses, its helpers' too."""
-    tree = ast.parse((ROOT / "tests" / f"{file}.py").read_text("utf-8"))
+    path = ROOT / teaching.test_file(file)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     uses = {
         node.name: {
             getattr(n, "id", getattr(n, "attr", None))
@@ -284,3 +287,23 @@ def test_an_exercise_is_where_its_chapter_has_it():
     assert home("2.1", page) == "02_forward_jump.ipynb#exercises"
     assert home("6.2", page) == "06_prediction_targets.ipynb#exercises"
     assert home("1", PAGES[-1]) == "bound.ipynb#two-exercises"
+
+
+def test_the_page_shows_what_check_says():
+    slip = TASKS["q_chain"].slips[0]
+    verdicts = (
+        Verdict("q_step", "right", "Right."),
+        Verdict("q_chain", "slip", "", slip.words, slip.section),
+    )
+    marks = [
+        Mark("anna", "01_forward_chain.ipynb", v.task, v, "")
+        for v in verdicts
+    ]
+    assert f"```text\n{block(marks)}\n```" in SOURCE
+
+
+def test_a_function_is_a_link_where_it_has_a_page():
+    assert teaching.linked("forward.q_step") == (
+        "{py:obj}`forward.q_step <diffusion_lessons.forward.q_step>`"
+    )
+    assert teaching.linked("forwards.q_step") == "`forwards.q_step`"

@@ -75,6 +75,42 @@ def test_another_form_is_said_to_be_one(book):
         cells.sources(json.dumps(book).encode())
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        *(
+            "(" * 10**5,
+            "-" * 10**5 + "1",
+            "x" + "+1" * 5 * 10**4,
+            "[" * 10**5,
+        ),
+        *(
+            "x" + ".x" * 9 * 10**4,
+            "f" + "()" * 9 * 10**4,
+            "\\ud800",
+            "x = '\ud800'",
+        ),
+        *(" " * 10**5 + "?", "\n" * 10**5 + "%x", "a, " * 10**4 + "= !"),
+        *("not " * 10**4 + "x", "if x:\n" * 10**4, "\x0c" * 10**5 + "!"),
+    ],
+)
+def test_no_source_is_too_odd_to_be_looked_at(source):
+    found = cells.sources(
+        json.dumps(
+            {"cells": [{"cell_type": "code", "source": source}]}
+        ).encode()
+    )
+    assert len(found) == 1
+    assert cells.mentioned(found, TASKS) == set()
+    assert not list(reading.notes_on(TASK, found))
+
+
+def test_no_notebook_is_looked_at_that_is_all_code():
+    book = {"cells": [{"cell_type": "code", "source": "x\n" * 50_001}] * 2}
+    with pytest.raises(cells.NoNotebook, match="than 200,000 characters"):
+        cells.sources(json.dumps(book).encode())
+
+
 def test_a_task_is_known_by_its_definition_or_its_check():
     found = [
         "def q_step(a):\n    pass",
@@ -424,7 +460,7 @@ def test_a_terminal_is_not_written_over():
     mark = reading.Mark("\x1b[2J", "a\nb", "q_step", found, "")
     text = marks.block([mark])
     assert "\x1b" not in text
-    assert text.count("\n") == 1
+    assert text.count("\n") == 2
 
 
 def test_what_a_system_lacks_is_said():

@@ -3,10 +3,10 @@
 import csv
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
+from walled import WALLED
 
 import diffusion_lessons
 from diffusion_lessons import __main__ as command
@@ -31,7 +31,8 @@ def q_chain(x0, noises, schedule):
     return torch.stack(chain)
 """
 HONEST = [IMPORTS, STEP, "check(q_step)", CHAIN, "check(q_chain)"]
-# Each of these is a cell of one notebook; SECRET is a file of the teacher.
+walled = pytest.mark.skipif(not WALLED, reason="no walls of Linux here")
+# Each of these is a cell of one notebook; victim is a file of the teacher.
 VILLAIN = {
     "deletes": "import shutil; shutil.rmtree({folder!r})",
     "overwrites": "open({victim!r}, 'w').write('mine now')",
@@ -70,6 +71,12 @@ VILLAIN = {
     ),
     "leaves": "import sys; sys.exit()",
 }
+# Nothing but a wall keeps these from what they want.
+WITHOUT_WALLS = (
+    *("deletes", "overwrites", "truncates", "takes rights away"),
+    *("kills past Python", "limits its parent", "eats all memory"),
+    "writes into the package",
+)
 
 
 def notebook(*cells, kind="code"):
@@ -86,7 +93,12 @@ RIGHT = {"q_step": "right", "q_chain": "right"}
 def fill(folder, victim):
     """What a class hands in; victim: a file that is none of theirs."""
     inside = {"folder": str(folder), "victim": str(victim)}
-    villain = [cell.format(**inside) for cell in VILLAIN.values()]
+    left_out = () if WALLED else WITHOUT_WALLS
+    villain = [
+        cell.format(**inside)
+        for name, cell in VILLAIN.items()
+        if name not in left_out
+    ]
     stub = STEP.partition("\n")[0] + "\n    raise NotImplementedError"
     files = {
         "a first/01.ipynb": notebook(*HONEST),
@@ -177,6 +189,7 @@ def test_the_marks_of_others_stay_what_they_are(handed, student):
     assert handed.of(student) == RIGHT
 
 
+@walled
 def test_nothing_of_the_teachers_is_changed(handed):
     after = contents(handed.folder.parent)
     del after[handed.table]
@@ -272,15 +285,16 @@ def test_a_terminal_shows_who_has_what_right(handed):
     said = "\n".join(handed.said)
     assert "a first: 01.ipynb, 2 of 2 right\n  ✓ q_step: right" in said
     slip = TASKS["q_step"].slips[0]
-    assert f"  ✗ q_step: slip: {slip.words} ({slip.section}) [look:" in said
+    assert f"  ✗ q_step: slip, {slip.section}\n      {slip.words}" in said
     assert f"  1 × q_step: {slip.words}" in said
     assert "  … q_step: unwritten" in said
-    assert "  – q_chain: missing: It is not in the notebook." in said
+    assert "  – q_chain: missing\n      It is not in the notebook." in said
+    assert "\n      look: code cell 2 ended Python\n" in said
     assert handed.said[0].startswith("walls: time of the processor")
     assert handed.said[-1] == f"{handed.table}: 20 lines"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="walls of Linux")
+@walled
 def test_all_walls_stand_on_linux(handed):
     assert "not on this system" not in handed.said[0]
     assert handed.said[0].endswith("network and other processes")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from walled import WALLED
 
 from diffusion_lessons.practice.handed_in import walls
 from diffusion_lessons.practice.handed_in.linux import call
@@ -22,10 +23,7 @@ from diffusion_lessons.practice.handed_in.seccomp import (
     _filter,
 )
 
-linux = pytest.mark.skipif(
-    sys.platform != "linux" or platform.machine() not in MACHINES,
-    reason="walls of Linux",
-)
+linux = pytest.mark.skipif(not WALLED, reason="no walls of Linux here")
 PYTHON = [sys.prefix, sys.base_prefix, *filter(None, sys.path)]
 
 

@@ -72,7 +72,7 @@ def page(path: Path) -> Page:
         path,
         number,
         re.match(r"# (.+)", text)[1],
-        able.split("\n")[0],
+        re.split(r"(?<=\.)\s", able)[0],
         EXERCISE.findall(text),
         list(equations(text, number)),
     )
@@ -202,12 +202,11 @@ def belongs(equation: Equation, page: Page, repository: str) -> str:
     """The function, the test, the exercises and tasks, in one line."""
     said = []
     if equation.computes:
-        full = f"diffusion_lessons.{equation.computes}"
-        said.append(f"{{py:obj}}`{equation.computes} <{full}>`")
+        said.append(linked(equation.computes))
     if equation.test:
         file, _, name = equation.test.partition(".")
         words = name.removeprefix("test_").replace("_", " ")
-        to = f"{repository}/blob/main/tests/{file}.py"
+        to = f"{repository}/blob/main/{test_file(file)}"
         said.append(f"test: [{words}]({to})")
     if equation.gap:
         said.append(f"no code: {equation.gap}")
@@ -218,6 +217,27 @@ def belongs(equation: Equation, page: Page, repository: str) -> str:
     if equation.ask:
         said.append("a question below")
     return " · ".join(said)
+
+
+def linked(computes: str) -> str:
+    """A function, as a link to its page if it is on one."""
+    full = f"diffusion_lessons.{computes}"
+    known = (
+        module
+        for path in (BOOK / "api").glob("*.md")
+        for module in re.findall(
+            r"automodule:: (\S+)", path.read_text("utf-8")
+        )
+    )
+    if any(full.startswith(f"{module}.") for module in known):
+        return f"{{py:obj}}`{computes} <{full}>`"
+    return f"`{computes}`"
+
+
+def test_file(name: str) -> str:
+    """Where a file of tests lies; no two of them have one name."""
+    (path,) = (ROOT / "tests").rglob(f"{name}.py")
+    return path.relative_to(ROOT).as_posix()
 
 
 def home(exercise: str, page: Page) -> str:

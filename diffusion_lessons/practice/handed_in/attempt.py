@@ -32,6 +32,12 @@ NUMBERS = 8 * MEGABYTE  # bytes of what one function has returned
 LONGEST = 300  # characters of a stranger's words
 PACKAGE = Path(__file__).resolve().parents[2]
 KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+PLACES = ("HOME", "USERPROFILE", "TMPDIR", "TEMP", "TMP", "MPLCONFIGDIR")
+SETTINGS = {
+    "MPLBACKEND": "Agg",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+}
 BEGIN = (
     "import json, sys; job = json.load(sys.stdin); "
     "sys.path[:] = job['path']; "
@@ -117,8 +123,7 @@ def _process(job: dict, work: Path, seconds: float) -> tuple[bool, str]:
     """Start it, wait, and end all of it: was it late, what did it say."""
     desk = str(work / "desk")
     rest = {k: os.environ[k] for k in KEPT if k in os.environ}
-    ours = {"HOME": desk, "TMPDIR": desk, "MPLBACKEND": "Agg"}
-    ours |= {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    ours = dict.fromkeys(PLACES, desk) | SETTINGS
     with (
         tempfile.TemporaryFile("w+") as told,
         tempfile.TemporaryFile() as said,

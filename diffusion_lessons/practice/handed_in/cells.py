@@ -5,7 +5,12 @@ import json
 import re
 from collections.abc import Iterable
 
-MAGIC = re.compile(r"^(\s*)(?:[%!?].*|[\w.]+\?{1,2}|[\w, ]+=\s*[%!].*)$")
+MOST = 200_000  # characters of code; a practice notebook has a few thousand
+# Nothing here goes back over what it has read: a line may be endless.
+MAGIC = re.compile(
+    r"^(\s*+)(?:[%!?].*|[\w.]++\?{1,2}|[\w, ]++=\s*+[%!].*)$"
+)
+NAMED = re.compile(r"^[ \t]*+(?:def |check\()(\w+)", re.MULTILINE)
 HARMLESS = ("%%time", "%%timeit", "%%capture")  # of a whole cell
 HELPS = {"TASKS", "task_of", "judge", "outcomes", "slip_outcomes"}
 
@@ -24,6 +29,8 @@ def sources(data: bytes) -> list[str]:
         raise NoNotebook("is empty or damaged: it is no JSON") from error
     except (TypeError, KeyError) as error:
         raise NoNotebook("is no notebook of today's form") from error
+    if sum(map(len, texts)) > MOST:
+        raise NoNotebook(f"has more than {MOST:,} characters of code")
     return [plain(text) for text in texts]
 
 
@@ -58,8 +65,7 @@ def _tree(source: str) -> ast.Module | None:
 def mentioned(cells: Iterable[str], names: Iterable[str]) -> set[str]:
     """Which of the names are defined in the cells, or checked there."""
     text = "\n".join(cells)
-    found = re.findall(r"^\s*(?:def |check\()(\w+)", text, re.MULTILINE)
-    return set(found) & set(names)
+    return set(NAMED.findall(text)) & set(names)
 
 
 def taken(cells: Iterable[str]) -> set[str]:

@@ -55,6 +55,7 @@ def check_folder(
 
 # In a terminal
 
+INDENT = " " * 6
 WALLS = {
     "time": "time of the processor",
     "memory": "memory",
@@ -74,7 +75,7 @@ def fence(held: Iterable[str]) -> str:
 
 
 def block(marks: list[Mark]) -> str:
-    """One notebook: its name, and a line for each of its tasks."""
+    """One notebook: its name, and each of its tasks."""
     first = marks[0]
     head = printable(f"{first.student}: {first.file}")
     if not first.task:
@@ -86,13 +87,16 @@ def block(marks: list[Mark]) -> str:
 
 def _line(mark: Mark) -> str:
     verdict = mark.verdict
-    text = f"{verdict.slip} ({verdict.section})" if verdict.slip else ""
-    if not text and not verdict and verdict.kind != "unwritten":
-        text = verdict.text
-    text = f"{verdict.kind}: {text}" if text else verdict.kind
-    text += f" [look: {mark.note}]" if mark.note else ""
     sign = SIGNS.get(verdict.kind, "✗")
-    return printable(f"  {sign} {mark.task}: {text}")
+    lines = [f"  {sign} {mark.task}: {verdict.kind}"]
+    if verdict.slip:
+        lines[0] += f", {verdict.section}"
+        lines.append(INDENT + verdict.slip)
+    elif verdict.kind not in ("right", "unwritten"):
+        lines.append(INDENT + verdict.text)
+    if mark.note:
+        lines.append(f"{INDENT}look: {mark.note}")
+    return "\n".join(map(printable, lines))
 
 
 def summary(marks: Iterable[Mark]) -> str:
