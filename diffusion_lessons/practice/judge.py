@@ -219,8 +219,8 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
             f"With {case.words} it should return {ours.form}; "
             f"yours returns {own.form}."
         )
-    parts = task.parts or ("it",) * len(ours.values)
-    for got, want, part in zip(own.values, ours.values, parts, strict=True):
+    seen = task.seen or ("it",) * len(ours.values)
+    for got, want, part in zip(own.values, ours.values, seen, strict=True):
         if _near(task, got, want):
             continue
         off = (got - want).abs() - task.tolerance * (1 + want.abs())

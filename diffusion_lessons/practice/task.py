@@ -46,7 +46,7 @@ class Task:
     tip: for one who has it right: something to try next.
     observe: (result, arguments) -> what is compared, where that is not the
         result itself; None where nothing can be.
-    parts: what is compared, one by one, in words: "the mean".
+    seen: names for the tensors that are compared: "the mean".
     may_change: the arguments that it is asked to change.
     tolerance: of numbers, relative to 1 + their size.
     loose: a result that broadcasts to the right shape is right as well.
@@ -59,7 +59,7 @@ class Task:
     goal: str
     tip: str
     observe: Callable | None = None
-    parts: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     may_change: tuple[str, ...] = ()
     tolerance: float = 1e-4
     loose: bool = False
