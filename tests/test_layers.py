@@ -39,10 +39,10 @@ ROOMS = {  # a module may import from the floors below its own
             "edit",
             "figures",
             "diffusers",
-            "practice",
-            "__main__",
             "first",
         },
+        {"practice"},
+        {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
         {"refusals"},
@@ -70,6 +70,11 @@ ROOMS = {  # a module may import from the floors below its own
             "training_loop",
             "conditioning_time",
             "prediction_targets",
+            "sampling_ancestral",
+            "sampling_ddim",
+            "guidance",
+            "evaluation",
+            "theirs",
         }
     ],
 }

@@ -68,6 +68,8 @@ def judge(task: Task, done: Sequence[Outcome]) -> Verdict:
 def _unfinished(task, done, right) -> Verdict | None:
     if any(one.unwritten for one in done[:1]):
         text = f"Still to be written: it shall {task.goal}."
+        if "..." in done[0].line:
+            text += f" There is a gap in the line `{done[0].line}`."
         return Verdict(task.name, "unwritten", text)
     if done[-1].endless:
         case = task.cases[min(len(done), len(task.cases)) - 1]
@@ -97,7 +99,7 @@ def named(slip: Slip, task: Task) -> Verdict:
     """A mistake with a name."""
     number, _, title = slip.section.partition(" ")
     text = (
-        f"This is what comes out when {slip.words}: see section {number}, "
+        f"This is what comes out when {slip.words}. See section {number}, "
         f"“{title}”."
     )
     return Verdict(task.name, "slip", text, slip.words, slip.section)
@@ -106,9 +108,10 @@ def named(slip: Slip, task: Task) -> Verdict:
 def _broken(task, done, right) -> Verdict | None:
     for case, own, ours in zip(task.cases, done, right, strict=False):
         if own.error:
-            text = f"With {case.words} it raised {own.error}"
+            text = f"With {case.words}, it raised {own.error}"
             text += f", at the line `{own.line}`." if own.line else "."
-            text += SPREAD * ("must match the size of tensor" in own.error)
+            if {"t", "timesteps", "embedding"} & set(task.parameters):
+                text += SPREAD * ("match the size of tensor" in own.error)
             return Verdict(task.name, "error", text)
         if not own.values:
             text = (
@@ -160,8 +163,8 @@ def _careless(task, done, right) -> Verdict | None:
 def _changes(own: Outcome) -> str:
     names = " and ".join(f"`{name}`" for name in own.changed)
     return (
-        f"It changes {names}, which belongs to whoever called it: compute "
-        "a new tensor (x + y, not x += y)."
+        f"It changes {names}, which belongs to whoever called it: make "
+        "something new (x + y, not x += y), or change a copy (x.clone())."
     )
 
 
@@ -216,11 +219,12 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
     """The first number that is not as it should be."""
     if not _comparable(own, ours) and own.form != ours.form:
         return (
-            f"With {case.words} it should return {ours.form}; "
+            f"With {case.words}, it should return {ours.form}; "
             f"yours returns {own.form}."
         )
-    seen = task.seen or ("it",) * len(ours.values)
-    for got, want, part in zip(own.values, ours.values, seen, strict=True):
+    for i, (got, want) in enumerate(
+        zip(own.values, ours.values, strict=True)
+    ):
         if _near(task, got, want):
             continue
         off = (got - want).abs() - task.tolerance * (1 + want.abs())
@@ -228,16 +232,26 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
         flat = int((off.flatten() > 0).nonzero()[0])
         got_one, want_one = got.flatten()[flat], want.flatten()[flat]
         theirs, right = apart(got_one.item(), want_one.item())
-        place = part
-        if want.numel() > 1:
-            index = torch.unravel_index(torch.tensor(flat), want.shape)
-            place = f"entry {[int(i) for i in index]}"
-            place += f" of {part}" * (part != "it")
+        place = _place(task, ours, i, flat)
         return (
-            f"With {case.words} {place} should be {right}; "
+            f"With {case.words}, {place} should be {right}; "
             f"yours is {theirs}."
         )
     return ""
+
+
+def _place(task: Task, ours: Outcome, i: int, flat: int) -> str:
+    """Which number it is: entry *flat* of tensor *i*."""
+    want, several = ours.values[i], len(ours.values) > 1
+    if task.seen and not several:
+        return task.seen[flat]
+    if several:
+        whole = task.seen[i] if task.seen else f"tensor {i + 1} of them"
+    if want.numel() == 1:
+        return whole if several else "it"
+    index = torch.unravel_index(torch.tensor(flat), want.shape)
+    entry = f"entry {[int(k) for k in index]}"
+    return f"{entry} of {whole}" if several else entry
 
 
 def apart(a: float, b: float) -> tuple[str, str]:

@@ -3,9 +3,14 @@
 from ..task import Task
 from . import (
     conditioning_time,
+    evaluation,
     forward_chain,
     forward_jump,
+    guidance,
     prediction_targets,
+    sampling_ancestral,
+    sampling_ddim,
+    theirs,
     training_loop,
     unet_basic,
 )
@@ -17,6 +22,11 @@ FILES = (
     training_loop,
     conditioning_time,
     prediction_targets,
+    sampling_ancestral,
+    sampling_ddim,
+    guidance,
+    evaluation,
+    theirs,
 )
 TASKS = {
     task.name: task
