@@ -287,8 +287,7 @@ def _(labels, null, p, generator):
 
 
 @drop_labels.slip(
-    "it is said which labels are dropped, by True and False, and the "
-    "labels are not returned",
+    "the draws are returned, True and False, and not the labels",
     HIDDEN,
 )
 def _(labels, null, p, generator):
@@ -317,8 +316,8 @@ def _(labels, null, p, generator):
 
 
 @drop_labels.slip(
-    "it was drawn, and the labels are returned as they were; masked_fill "
-    "and where make a new tensor and leave the old one alone",
+    "the labels are returned as they were after the draw; masked_fill and "
+    "where make a new tensor and leave the old one alone",
     NEVER,
 )
 def _(labels, null, p, generator):

@@ -425,7 +425,7 @@ for words, section, way in (
         ),
     ),
     (
-        "the answer of the network is read as x_0, and it is the noise",
+        "the answer of the network is read as x_0, though it is the noise",
         SWITCHES,
         partial(_walk, predicts="x0"),
     ),

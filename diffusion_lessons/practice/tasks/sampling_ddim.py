@@ -51,58 +51,58 @@ for words, section, way in (
         lambda T, n: torch.linspace(T, 0, n).round(),
     ),
     (
-        "the last of them, 0, is missing, so that the walk never arrives "
+        "the last stop, 0, is missing, so that the walk never arrives "
         "at the picture",
         FIRST,
         lambda T, n: right_ddim_timesteps(T, n)[:-1],
     ),
     (
-        "the first of them, T, is missing, so that the walk does not begin "
+        "the first stop, T, is missing, so that the walk does not begin "
         "in pure noise",
         WRONG,
         lambda T, n: right_ddim_timesteps(T, n)[1:],
     ),
     (
-        "they begin at T − 1, but the steps of a schedule go up to T",
+        "the stops begin at T − 1, but the steps of a schedule go up to T",
         WRONG,
         lambda T, n: torch.linspace(T - 1, 0, n + 1).round(),
     ),
     (
-        "they are spaced in the way that is called leading, which begins "
-        "below T",
+        "the stops are spaced in the way that is called leading, which "
+        "begins below T",
         WRONG,
         _leading,
     ),
     (
-        "they end at 1 and not at 0, the clean picture",
+        "the stops end at 1 and not at 0, the clean picture",
         FIRST,
         lambda T, n: torch.linspace(T, 1, n + 1).round(),
     ),
     (
-        "they are cut down to whole numbers and not rounded to the nearest",
+        "the stops are cut down to whole numbers, and not rounded",
         FIRST,
         lambda T, n: torch.linspace(T, 0, n + 1).long(),
     ),
     (
-        "they are not rounded, but only whole numbers have a place in the "
-        "schedule",
+        "the stops are not rounded, but only whole numbers have a place "
+        "in the schedule",
         FIRST,
         lambda T, n: torch.linspace(T, 0, n + 1),
     ),
     (
-        "they are T, T − k, T − 2k, … with one whole k, which fits only "
-        "where T is a multiple of num_steps",
+        "the stops are T, T − k, T − 2k, … with one whole k, which fits "
+        "only where T is a multiple of num_steps",
         FIRST,
         lambda T, n: [*range(T, 0, -(T // n)), 0],
     ),
     (
-        "they are T, T − k, T − 2k, … with one whole k, which fits only "
-        "where T is a multiple of num_steps",
+        "the stops are T, T − k, T − 2k, … with one whole k, which fits "
+        "only where T is a multiple of num_steps",
         FIRST,
         lambda T, n: torch.arange(T, -1, -(T // n)),
     ),
     (
-        "they rise from 0 to T, and a sampler walks down",
+        "the stops rise from 0 to T, and a sampler walks down",
         FIRST,
         lambda T, n: right_ddim_timesteps(T, n)[::-1],
     ),
