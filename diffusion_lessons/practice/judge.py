@@ -110,7 +110,7 @@ def _broken(task, done, right) -> Verdict | None:
         if own.error:
             text = f"With {case.words}, it raised {own.error}"
             text += f", at the line `{own.line}`." if own.line else "."
-            if "t" in task.parameters:
+            if {"t", "timesteps", "embedding"} & set(task.parameters):
                 text += SPREAD * ("match the size of tensor" in own.error)
             return Verdict(task.name, "error", text)
         if not own.values:
@@ -127,8 +127,7 @@ def _differing(task, done, right) -> Verdict | None:
         if fits(task, own, ours):
             continue
         said = [_difference(task, case, own, ours)]
-        if _comparable(own, ours) and not task.parts:
-            said.append(_pattern(own, ours))
+        said += [_pattern(own, ours)] if _comparable(own, ours) else []
         if own.random:
             said.append("It draws random numbers of its own.")
         said += [_changes(own)] if own.changed else []
@@ -164,8 +163,8 @@ def _careless(task, done, right) -> Verdict | None:
 def _changes(own: Outcome) -> str:
     names = " and ".join(f"`{name}`" for name in own.changed)
     return (
-        f"It changes {names}, which belongs to whoever called it: compute "
-        "a new tensor (x + y, not x += y), or change a copy, x.clone()."
+        f"It changes {names}, which belongs to whoever called it: make "
+        "something new (x + y, not x += y), or change a copy (x.clone())."
     )
 
 
@@ -223,9 +222,8 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
             f"With {case.words}, it should return {ours.form}; "
             f"yours returns {own.form}."
         )
-    parts = task.parts or ("it",) * len(ours.values)
-    for got, want, part in zip(
-        own.values, ours.values, parts, strict=False
+    for i, (got, want) in enumerate(
+        zip(own.values, ours.values, strict=True)
     ):
         if _near(task, got, want):
             continue
@@ -234,18 +232,26 @@ def _difference(task: Task, case: Case, own: Outcome, ours: Outcome) -> str:
         flat = int((off.flatten() > 0).nonzero()[0])
         got_one, want_one = got.flatten()[flat], want.flatten()[flat]
         theirs, right = apart(got_one.item(), want_one.item())
-        place = part
-        if want.numel() > 1:
-            index = torch.unravel_index(torch.tensor(flat), want.shape)
-            place = f"entry {[int(i) for i in index]}"
-            place += f" of {part}" * (part != "it")
-        if len(own.values) == 1 < len(parts):
-            place = parts[flat]
+        place = _place(task, ours, i, flat)
         return (
             f"With {case.words}, {place} should be {right}; "
             f"yours is {theirs}."
         )
     return ""
+
+
+def _place(task: Task, ours: Outcome, i: int, flat: int) -> str:
+    """Which number it is: entry *flat* of tensor *i*."""
+    want, several = ours.values[i], len(ours.values) > 1
+    if task.seen and not several:
+        return task.seen[flat]
+    if several:
+        whole = task.seen[i] if task.seen else f"tensor {i + 1} of them"
+    if want.numel() == 1:
+        return whole if several else "it"
+    index = torch.unravel_index(torch.tensor(flat), want.shape)
+    entry = f"entry {[int(k) for k in index]}"
+    return f"{entry} of {whole}" if several else entry
 
 
 def apart(a: float, b: float) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 import builtins
 import linecache
 import random
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 from .limit import TimeUp
 
 NUMBERS = (bool, int, float)
+FEW = 3  # results of which each has its form told
 
 
 @dataclass
@@ -57,7 +59,6 @@ def outcome_of(
         seconds = perf_counter() - start
         result = results[0] if times == 1 else results
         seen = _observed(observe, result, arguments)
-        values, form = looked_at(seen)[0], looked_at(results[0])[1]
     except TimeUp:
         return Outcome(endless=True, seconds=perf_counter() - start)
     except (Exception, SystemExit) as error:
@@ -70,6 +71,9 @@ def outcome_of(
         for name, value in arguments.items()
         if name not in may_change and not same(value, kept[name])
     ]
+    values, form = looked_at(seen)
+    if observe is not None:
+        form = looked_at(results[0])[1]
     return Outcome(
         values,
         form,
@@ -97,28 +101,42 @@ def looked_at(result: Any) -> tuple[list[Tensor], str]:
     try:
         return flattened(result)
     except (TypeError, ValueError, RuntimeError):
-        return [], type(result).__name__
+        return [], _name_of(result)
 
 
 def flattened(result: Any) -> tuple[list[Tensor], str]:
     """Every number in a result as tensors of float64, and its form."""
     if isinstance(result, Tensor):
-        return [_as_double(result)], f"a tensor {tuple(result.shape)}"
+        form = f"a tensor {tuple(result.shape)}"
+        return [_as_double(result)], form if result.ndim else "a number"
     if isinstance(result, NUMBERS):
-        return [torch.tensor(float(result)).double()], "a number"
+        return [_as_double(result)], "a number"
     if hasattr(result, "__array__"):
         return flattened(torch.as_tensor(result))
     if isinstance(result, list | tuple | range):
         if all(map(_is_number, result)):
-            numbers = [_as_double(torch.as_tensor(x)) for x in result]
+            numbers = [_as_double(x) for x in result]
             empty = torch.zeros(0, dtype=torch.float64)
             row = torch.stack(numbers) if numbers else empty
             return [row], f"{len(result)} numbers"
         parts = [flattened(x) for x in result]
         values = [value for values, _ in parts for value in values]
-        if all(values for values, _ in parts):
-            return values, ", ".join(form for _, form in parts)
-    return [], "nothing" if result is None else type(result).__name__
+        form = _form_of_many(result, [form for _, form in parts])
+        return (values if all(v for v, _ in parts) else []), form
+    return [], _name_of(result)
+
+
+def _name_of(result: Any) -> str:
+    """Of what holds no numbers."""
+    if result is None:
+        return "nothing"
+    return f"something of type {type(result).__name__}"
+
+
+def _form_of_many(result: list | tuple, forms: list[str]) -> str:
+    if len(forms) > FEW:
+        return f"a {type(result).__name__} of {len(forms)}"
+    return " and ".join(forms)
 
 
 def _is_number(value: Any) -> bool:
@@ -126,7 +144,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, NUMBERS) or getattr(value, "ndim", 1) == 0
 
 
-def _as_double(value: Tensor) -> Tensor:
+def _as_double(value: Tensor | float) -> Tensor:
+    if not isinstance(value, Tensor):
+        return torch.as_tensor(value, dtype=torch.float64)
     value = value.detach().cpu().resolve_conj()
     return value.real.double() if value.is_complex() else value.double()
 
@@ -175,13 +195,11 @@ def _put_back(states: list) -> None:
 def _raised(error: BaseException, function: Callable) -> Outcome:
     """An error, in words, with the line of the reader that raised it."""
     words = f"{type(error).__name__}: {error}".rstrip(": ")
-    gap = "ellipsis" in words and "einsum" not in words  # to be filled in
-    stub = isinstance(error, NotImplementedError) and not error.args
-    return Outcome(
-        error=words,
-        line=_line_of(error, function),
-        unwritten=gap or stub,  # PyTorch's own ones say what is missing
-    )
+    line = _line_of(error, function)
+    gap = GAP.search(words) is not None
+    stub = isinstance(error, NotImplementedError)  # torch has them, too
+    stub = stub and (not str(error) or "NotImplementedError" in line)
+    return Outcome(error=words, line=line, unwritten=stub or gap)
 
 
 def _line_of(error: BaseException, function: Callable) -> str:
@@ -207,4 +225,5 @@ def _has_no_body(result: Any, function: Callable) -> bool:
     return not code.co_names and len(code.co_code) <= EMPTY
 
 
+GAP = re.compile(r"('|\(|not |got |of )ellipsis")  # as PyTorch names dots
 EMPTY = len((lambda: None).__code__.co_code) + 4

@@ -46,8 +46,8 @@ class Task:
     tip: for one who has it right: something to try next.
     observe: (result, arguments) -> what is compared, where that is not the
         result itself; None where nothing can be.
-    parts: what is compared, in words: "the mean", a name for each tensor,
-        or for each number where there is one tensor.
+    seen: names for the tensors that are returned; or, if it is one row,
+        for its numbers.
     may_change: the arguments that it is asked to change.
     tolerance: of numbers, relative to 1 + their size.
     loose: a result that broadcasts to the right shape is right as well.
@@ -60,7 +60,7 @@ class Task:
     goal: str
     tip: str
     observe: Callable | None = None
-    parts: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
     may_change: tuple[str, ...] = ()
     tolerance: float = 1e-4
     loose: bool = False
@@ -94,6 +94,12 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     """The same normal numbers every time."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(shape, generator=generator)
+
+
+def model(network: Callable) -> Callable:
+    """Give a network the name that errors in its call should show."""
+    network.__name__ = network.__qualname__ = "model"
+    return network
 
 
 def at(table: Tensor, t: Tensor | int, like: Tensor) -> Tensor:

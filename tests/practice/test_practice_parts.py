@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 import torch
 
 from diffusion_lessons.practice.judge import judge, outcomes
@@ -18,9 +19,9 @@ PAIR = Task(
     answer=twice_and_thrice,
     goal="return two multiples",
     tip="add them",
-    parts=("the double", "the triple"),
+    seen=("the double", "the triple"),
     cases=[
-        Case("x = 1", lambda: (torch.tensor(1.0),)),
+        Case("x = 1", lambda: (torch.ones(1),)),
         Case("two numbers", lambda: (torch.tensor([1.0, 2.0]),)),
     ],
 )
@@ -38,7 +39,7 @@ TWO_CALLS = Task(
     goal="add 1 to the numbers, and return the first",
     tip="call it again",
     observe=lambda result, given: [result, given["numbers"]],
-    parts=("what is returned", "the number afterwards"),
+    seen=("what is returned", "the number afterwards"),
     may_change=("numbers",),
     cases=[Case("two calls", lambda: (torch.zeros(1),), times=2)],
 )
@@ -91,11 +92,34 @@ def test_what_pytorch_has_not_is_no_stub():
     def words_on_dots(x):
         return torch.einsum("b...,c", x, x), 3 * x
 
-    for function in (on_no_device, words_on_dots):
-        assert verdict(PAIR, function).kind == "error"
+    def index_of_another_kind(x):
+        return x.reshape(-1)[object()], 3 * x
+
+    wrong = (on_no_device, words_on_dots, index_of_another_kind)
+    for function in wrong:
+        assert verdict(PAIR, function).kind in ("error", "wrong")
 
 
 def test_one_number_where_a_row_is_right():
     loose = replace(PAIR, loose=True)
     assert not verdict(loose, lambda x: (2 * x.flatten()[:1], 3 * x))
-    assert verdict(loose, lambda x: (x + x, 3 * x[None]))
+    assert verdict(loose, lambda x: (x[None] + x, 3 * x))
+
+
+DOTS = ...
+GAPS = {
+    "plus": lambda x: x + ...,
+    "times": lambda x: ... * x,
+    "call": lambda x: torch.sin(...),
+    "method": lambda x: DOTS.sqrt(),
+    "layer": lambda x: torch.nn.Conv2d(1, 1, 1)(...),
+    "list": lambda x: torch.stack([..., x]),
+    "tensor": lambda x: torch.as_tensor(...),
+    "index": lambda x: DOTS[0],
+    "returned": lambda x: ...,
+}
+
+
+@pytest.mark.parametrize("name", GAPS)
+def test_dots_are_a_gap_wherever_they_stand(name):
+    assert verdict(PAIR, GAPS[name]).kind == "unwritten"

@@ -25,7 +25,9 @@ def changes(node: ast.AST, names: list[str]) -> Iterator[Change]:
                 yield "operator", _but(node, op=other())
         case ast.UnaryOp(op=ast.USub()):
             yield "operator", node.operand
-        case ast.Constant(value=int() | float()):
+        case ast.Constant(value=int() | float()) if not isinstance(
+            node.value, bool
+        ):
             yield "number", ast.Constant(node.value + 1)
             yield "number", ast.Constant(node.value / 2)
         case ast.Name(ctx=ast.Load()) if node.id in names:

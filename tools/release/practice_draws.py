@@ -17,6 +17,10 @@ from diffusion_lessons.practice.outcome import Outcome, outcome_of
 from diffusion_lessons.practice.task import Task
 
 DRAWS = 24
+PICTURES = (
+    "x_prev", "x0", "xt", "x_T", "x0_hat", "eps_hat", "v_hat", "noise",
+    "known",
+)  # fmt: skip
 
 
 class Draw:
@@ -65,18 +69,22 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
     pick, b, T = draw.pick, draw.pick(1, 2, 3), draw.pick(4, 10, 50)
     k, c, o = pick(1, 3, 5), pick(1, 2, 3), pick(1, 2, 4)
     sides = pick((4, 4), (8, 4), (4, 12))
-    pictures = ("x_prev", "x0", "xt", "noise", "eps_hat", "v_hat")
     t = draw.whole(1, T if "schedule" in given else 1000, b)
     one_t = isinstance(given.get("t"), int)
     found = {
         "schedule": getattr(NoiseSchedule, pick("linear", "cosine"))(T),
         "t": int(t[0]) if one_t else t,
-        "noises": draw.normal((T, b, 1, *sides)),
-        "x": draw.normal((b, 1 if "net" in given else c, *sides)),
+        "timesteps": t - 1,
+        "noises": draw.normal((T + ("x_T" in given), b, 1, *sides)),
+        "path": sorted({int(x) for x in t} | {0}, reverse=True),
+        "mask": draw.whole(0, 1, b, 1, *sides).float(),
         "weight": draw.normal((o, c, k, k)),
         "bias": draw.normal((o,)),
         "num_steps": pick(3, 7, 50),
+        "num_train_steps": pick(50, 100, 1000),
         "s": pick(0.0, 0.008, 0.1),
+        "eta": pick(0.0, 0.5, 1.0),
+        "scale": pick(0.0, 1.0, 2.5, 4.0),
         "kernel_size": k,
         "in_channels": pick(2, 7, 32),
         "out_channels": pick(3, 5, 64),
@@ -84,8 +92,18 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "max_period": pick(10.0, 1000.0, 10_000.0),
         "decay": pick(0.0, 0.5, 0.99),
     }
+    if "label" in given:
+        one = isinstance(given["label"], int)
+        found["label"] = pick(0, 4, 9) if one else draw.whole(0, 9, b)
+        found["null"] = pick(3, 10)
+    if isinstance(given.get("s"), int):  # a step, and earlier than t
+        found["s"] = int(draw.whole(0, int(t[0]) - 1))
     if "generator" not in given:  # one that is drawn with asks for many
-        found |= {name: draw.normal((b, 1, *sides)) for name in pictures}
+        found |= {name: draw.normal((b, 1, *sides)) for name in PICTURES}
+    if {"net", "t", "known"} & given.keys():
+        found["x"] = draw.normal((b, 1, *sides))
+    if "weight" in given:
+        found["x"] = draw.normal((b, c, *sides))
     return found
 
 

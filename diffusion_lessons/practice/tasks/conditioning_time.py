@@ -333,7 +333,7 @@ ema_update = Task(
         "d) times: how far has the average come (section 5.8)"
     ),
     observe=_averaged,
-    parts=(
+    seen=(
         "the average",
         "the graph that the average holds (1: yes, 0: no)",
         "the weights",

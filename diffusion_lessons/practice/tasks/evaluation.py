@@ -20,6 +20,12 @@ def row(*numbers):
     return torch.tensor(numbers, dtype=torch.float32)[:, None]
 
 
+def square():
+    """Four corners, around 0."""
+    side = torch.tensor([-1.0, 1.0])
+    return torch.cartesian_prod(side, side)
+
+
 def _cloud(n, seed, axes, centre):
     """n points in a plane, that vary together."""
     axes = torch.tensor(axes)
@@ -44,9 +50,13 @@ frechet_distance = Task(
     ),
     tolerance=1e-3,
     cases=[
-        Case("x = 0 and 2, y = 5 and 7", lambda: (row(0, 2), row(5, 7))),
         Case(
-            "x = −1 and 1, y = −3 and 3", lambda: (row(-1, 1), row(-3, 3))
+            "x = the corners (±1, ±1) of a square, y = x moved right by 5",
+            lambda: (square(), square() + torch.tensor([5.0, 0.0])),
+        ),
+        Case(
+            "x = the corners (±1, ±1) of a square, y = 3 x",
+            lambda: (square(), 3 * square()),
         ),
         Case(
             "6 and 9 points in a plane",
@@ -93,7 +103,17 @@ def _traces(root, factor=2):
     return lambda a, b: a.trace() + b.trace() - factor * root(a, b)
 
 
+def _one_mean(x, y):
+    x, y = x.double(), y.double()
+    spread = _widths(_covariance(x), _covariance(y))
+    return (x.mean() - y.mean()).square() + spread
+
+
 for words, way in (
+    (
+        "the mean is taken over all numbers, and not for each feature",
+        _one_mean,
+    ),
     (
         "the distance of the means is not squared",
         partial(_distance, shift=torch.norm),
@@ -136,6 +156,10 @@ for words, way in (
             _distance,
             spread=_traces(lambda a, b: (_root(a) @ _root(b)).trace()),
         ),
+    ),
+    (
+        "the term with the root is left out",
+        partial(_distance, spread=lambda a, b: a.trace() + b.trace()),
     ),
     (
         "the factor 2 before the root is missing",
@@ -182,6 +206,7 @@ precision_recall = Task(
         "put one fake far away from all others, and see what it does to "
         "the recall (section 10.7)"
     ),
+    seen=("the precision", "the recall"),
     cases=[
         Case(
             "real = 0, 1, 3, 7, fake = 0.5, 2, 20, 24, k = 1",
@@ -329,7 +354,7 @@ nearest_ratio = Task(
             lambda: (row(5), row(0, 5), row(3, 9)),
         ),
         Case(
-            "three pictures of 2 × 2 pixels, five of each set",
+            "three pictures of 2 × 2 pixels, and five in each set",
             lambda: (
                 normal(3, 1, 2, 2),
                 normal(5, 1, 2, 2, seed=1),

@@ -217,7 +217,7 @@ q_posterior = Task(
         "(section 2.8)"
     ),
     loose=True,
-    parts=("the mean", "the variance"),
+    seen=("the mean", "the variance"),
     cases=[
         Case("x_0 = 1, x_t = 0, t = 5", lambda: (one(), one(0.0), 5, TEN)),
         Case("x_0 = 0, x_t = 1, t = 5", lambda: (one(0.0), one(), 5, TEN)),

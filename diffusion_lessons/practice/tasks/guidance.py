@@ -5,7 +5,7 @@ from functools import partial
 import torch
 
 from ...conditioning import drop_labels as right_drop_labels
-from ..task import Case, Task, normal, one
+from ..task import Case, Task, model, normal, one
 
 HIDDEN = "9.1 Sevens that are not sevens"
 TOWARDS = "9.2 A direction towards sevens"
@@ -30,11 +30,13 @@ def _for_each(value, x, name):
     return value.reshape(-1, 1, 1, 1)
 
 
+@model
 def _says_label(x, t, label):
     _for_each(t, x, "t")
     return 0 * x + _for_each(label, x, "label") + 1
 
 
+@model
 def _says_more(x, t, label):
     t, label = _for_each(t, x, "t"), _for_each(label, x, "label")
     return (x + t / 10).sin() * label + (label + 1) ** 2 / 20
@@ -96,6 +98,12 @@ for words, section, join in (
         "so that the push is one too strong",
         NAMES,
         lambda c, n, s: c + s * (c - n),
+    ),
+    (
+        "the difference is multiplied by the w of the paper, which is one "
+        "less than the scale",
+        NAMES,
+        lambda c, n, s: n + (s - 1) * (c - n),
     ),
     (
         "the answer without a class is never asked for, and the one with "
@@ -279,8 +287,7 @@ def _(labels, null, p, generator):
 
 
 @drop_labels.slip(
-    "it is said which labels are dropped, by True and False, and the "
-    "labels are not returned",
+    "the draws are returned, True and False, and not the labels",
     HIDDEN,
 )
 def _(labels, null, p, generator):
@@ -309,8 +316,8 @@ def _(labels, null, p, generator):
 
 
 @drop_labels.slip(
-    "it was drawn, and the labels are returned as they were; masked_fill "
-    "and where make a new tensor and leave the old one alone",
+    "the labels are returned as they were after the draw; masked_fill and "
+    "where make a new tensor and leave the old one alone",
     NEVER,
 )
 def _(labels, null, p, generator):

@@ -263,7 +263,7 @@ x0_and_eps_from_v = Task(
         "hand it the v and the x_t of a known picture and a known noise, "
         "and see whether both come back (section 6.1)"
     ),
-    parts=("x̂_0", "ε̂"),
+    seen=("x̂_0", "ε̂"),
     cases=[
         Case(
             "v_hat = 0, x_t = 1, t = 500",

@@ -8,7 +8,7 @@ from ...forward import q_posterior, q_sample
 from ...prediction import x0_and_eps
 from ...sampling import ancestral_step as right_step
 from ...sampling import clean_guess
-from ..task import TEN, Case, Task, normal, one
+from ..task import TEN, Case, Task, model, normal, one
 
 STEP = "7.2 Small steps"
 NOISE = "7.5 What is the noise for?"
@@ -112,6 +112,31 @@ for words, section, std in (
     ancestral_step.slip(words, section)(partial(_with_std, std=std))
 
 
+def _by_hand(x0_hat, xt, noise, a, before, beta):
+    """The step from any numbers, as a reader writes it."""
+    on_x0 = before.sqrt() * beta / (1 - a)
+    on_xt = (1 - beta).sqrt() * (1 - before) / (1 - a)
+    std = ((1 - before) / (1 - a) * beta).sqrt()
+    return on_x0 * x0_hat + on_xt * xt + std * noise
+
+
+@ancestral_step.slip(
+    "ᾱ_t stands where ᾱ_{t-1}, that of the step before, should", STEP
+)
+def _(x0_hat, xt, t, noise, schedule):
+    a, beta = schedule.alphas_cumprod.clone()[t], schedule.betas.clone()[t]
+    return _by_hand(x0_hat, xt, noise, a, a, beta)
+
+
+@ancestral_step.slip(
+    "the α of one step stands where ᾱ, the product of all, should", STEP
+)
+def _(x0_hat, xt, t, noise, schedule):
+    alphas = schedule.alphas.clone()
+    a, before = alphas[t], alphas[t - 1]
+    return _by_hand(x0_hat, xt, noise, a, before, 1 - a)
+
+
 @ancestral_step.slip("the guess x̂_0 and x_t are exchanged", STEP)
 def _(x0_hat, xt, t, noise, schedule):
     return _step(xt, x0_hat, t, noise, schedule)
@@ -149,6 +174,7 @@ clip_guess = Task(
         "mix your pair again with q_sample, and see whether it is x_t; "
         "then keep the old ε̂ and see how far it is off (section 8.11)"
     ),
+    seen=("x̂_0", "ε̂"),
     cases=[
         Case(
             "ε̂ = 0, x_t = 0.5, t = 1",
@@ -198,10 +224,38 @@ def _(eps_hat, xt, t, schedule):
     return x0_and_eps(eps_hat, xt, t, schedule, "eps")
 
 
-@clip_guess.slip("x̂_0 is divided by ᾱ_t rather than by its root", CLIP)
+def _solved(eps_hat, xt, signal, sigma):
+    """As a reader writes it, from any two factors."""
+    x0_hat = ((xt - sigma * eps_hat) / signal).clamp(-1, 1)
+    return x0_hat, (xt - signal * x0_hat) / sigma
+
+
+@clip_guess.slip("ᾱ_t stands where its root should", CLIP)
 def _(eps_hat, xt, t, schedule):
     signal, sigma = schedule.signal_and_sigma(t, xt)
-    x0_hat = ((xt - sigma * eps_hat) / signal**2).clamp(-1, 1)
+    return _solved(eps_hat, xt, signal**2, sigma)
+
+
+@clip_guess.slip("both square roots are missing", CLIP)
+def _(eps_hat, xt, t, schedule):
+    signal, sigma = schedule.signal_and_sigma(t, xt)
+    return _solved(eps_hat, xt, signal**2, sigma**2)
+
+
+@clip_guess.slip(
+    "the α of one step stands where ᾱ, the product of all, should", CLIP
+)
+def _(eps_hat, xt, t, schedule):
+    alpha = schedule.alphas.clone()[t]
+    return _solved(eps_hat, xt, alpha.sqrt(), (1 - alpha).sqrt())
+
+
+@clip_guess.slip(
+    "the noise is added to x_t for the guess, and not taken away", CLIP
+)
+def _(eps_hat, xt, t, schedule):
+    signal, sigma = schedule.signal_and_sigma(t, xt)
+    x0_hat = ((xt + sigma * eps_hat) / signal).clamp(-1, 1)
     return x0_hat, (xt - signal * x0_hat) / sigma
 
 
@@ -215,8 +269,7 @@ def _(eps_hat, xt, t, schedule):
 @clip_guess.slip("the noise is scaled by 1 − ᾱ_t, not by its root", CLIP)
 def _(eps_hat, xt, t, schedule):
     signal, sigma = schedule.signal_and_sigma(t, xt)
-    x0_hat = ((xt - sigma**2 * eps_hat) / signal).clamp(-1, 1)
-    return x0_hat, (xt - signal * x0_hat) / sigma**2
+    return _solved(eps_hat, xt, signal, sigma**2)
 
 
 @clip_guess.slip("the pair is returned as (ε̂, x̂_0)", CLIP)
@@ -241,14 +294,17 @@ def _loop(model, x_T, noises, schedule):
     return _walk(model, x_T, noises, schedule)
 
 
+@model
 def _says_0(x, t):
     return 0 * x
 
 
+@model
 def _says_t(x, t):
     return 0 * x + torch.as_tensor(t).to(x).reshape(-1, 1, 1, 1) / 10
 
 
+@model
 def _says_more(x, t):
     return (x + _says_t(x, t)).tanh()
 
@@ -321,6 +377,11 @@ for words, section, way in (
         partial(_walk, path=range(10, 1, -1)),
     ),
     (
+        "the loop takes a step at t = 0 as well, where none is left",
+        STEP,
+        lambda *call: torch.nan * _walk(*call),
+    ),
+    (
         "the steps are walked from 1 up to T",
         STEP,
         partial(_walk, path=range(1, 11)),
@@ -364,7 +425,7 @@ for words, section, way in (
         ),
     ),
     (
-        "the answer of the network is read as x_0, and it is the noise",
+        "the answer of the network is read as x_0, though it is the noise",
         SWITCHES,
         partial(_walk, predicts="x0"),
     ),

@@ -51,52 +51,58 @@ for words, section, way in (
         lambda T, n: torch.linspace(T, 0, n).round(),
     ),
     (
-        "the last of them, 0, is missing, so that the walk never arrives "
+        "the last stop, 0, is missing, so that the walk never arrives "
         "at the picture",
         FIRST,
         lambda T, n: right_ddim_timesteps(T, n)[:-1],
     ),
     (
-        "the first of them, T, is missing, so that the walk does not begin "
+        "the first stop, T, is missing, so that the walk does not begin "
         "in pure noise",
         WRONG,
         lambda T, n: right_ddim_timesteps(T, n)[1:],
     ),
     (
-        "they begin at T − 1, but the steps of a schedule go up to T",
+        "the stops begin at T − 1, but the steps of a schedule go up to T",
         WRONG,
         lambda T, n: torch.linspace(T - 1, 0, n + 1).round(),
     ),
     (
-        "they are spaced in the way that is called leading, which begins "
-        "below T",
+        "the stops are spaced in the way that is called leading, which "
+        "begins below T",
         WRONG,
         _leading,
     ),
     (
-        "they end at 1 and not at 0, the clean picture",
+        "the stops end at 1 and not at 0, the clean picture",
         FIRST,
         lambda T, n: torch.linspace(T, 1, n + 1).round(),
     ),
     (
-        "they are cut down to whole numbers and not rounded to the nearest",
+        "the stops are cut down to whole numbers, and not rounded",
         FIRST,
         lambda T, n: torch.linspace(T, 0, n + 1).long(),
     ),
     (
-        "they are not rounded, but only whole numbers have a place in the "
-        "schedule",
+        "the stops are not rounded, but only whole numbers have a place "
+        "in the schedule",
         FIRST,
         lambda T, n: torch.linspace(T, 0, n + 1),
     ),
     (
-        "they are T, T − k, T − 2k, … with one whole k, which fits only "
-        "where T is a multiple of num_steps",
+        "the stops are T, T − k, T − 2k, … with one whole k, which fits "
+        "only where T is a multiple of num_steps",
         FIRST,
         lambda T, n: [*range(T, 0, -(T // n)), 0],
     ),
     (
-        "they rise from 0 to T, and a sampler walks down",
+        "the stops are T, T − k, T − 2k, … with one whole k, which fits "
+        "only where T is a multiple of num_steps",
+        FIRST,
+        lambda T, n: torch.arange(T, -1, -(T // n)),
+    ),
+    (
+        "the stops rise from 0 to T, and a sampler walks down",
         FIRST,
         lambda T, n: right_ddim_timesteps(T, n)[::-1],
     ),
@@ -237,6 +243,16 @@ for words, section, factors in (
     ddim_step.slip(words, section)(partial(_made_of, factors=factors))
 
 
+@ddim_step.slip(
+    "the α of one step stands where ᾱ, the product of all, should", KEEP
+)
+def _(x0_hat, eps_hat, t, s, noise, schedule, eta):
+    a_t, a_s = schedule.alphas.clone()[[t, s]]
+    tau2 = eta**2 * (1 - a_s) / (1 - a_t) * (1 - a_t / a_s)
+    kept = a_s.sqrt() * x0_hat + (1 - a_s - tau2).sqrt() * eps_hat
+    return kept + tau2.sqrt() * noise
+
+
 @ddim_step.slip("x̂_0 and ε̂ are exchanged", KEEP)
 def _(x0_hat, eps_hat, t, s, noise, schedule, eta):
     return right_ddim_step(eps_hat, x0_hat, t, s, noise, schedule, eta)
@@ -351,6 +367,22 @@ def _(x, known, mask, s, noise, schedule):
 def _(x, known, mask, s, noise, schedule):
     signal, sigma = schedule.signal_and_sigma(s, x)
     known = signal * known + sigma**2 * noise
+    return mask * known + (1 - mask) * x
+
+
+@held.slip("ᾱ_s stands where its root should", PART)
+def _(x, known, mask, s, noise, schedule):
+    signal, sigma = schedule.signal_and_sigma(s, x)
+    known = signal**2 * known + sigma * noise
+    return mask * known + (1 - mask) * x
+
+
+@held.slip(
+    "the α of one step stands where ᾱ, the product of all, should", PART
+)
+def _(x, known, mask, s, noise, schedule):
+    alpha = schedule.alphas.clone()[s]
+    known = alpha.sqrt() * known + (1 - alpha).sqrt() * noise
     return mask * known + (1 - mask) * x
 
 

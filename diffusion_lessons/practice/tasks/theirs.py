@@ -325,7 +325,7 @@ for words, section, way in (
         lambda path: list(path[1:]),
     ),
     (
-        "they rise, and a sampler walks down",
+        "the timesteps rise, and a sampler walks down",
         STOPS,
         lambda path: _timesteps(path)[::-1],
     ),

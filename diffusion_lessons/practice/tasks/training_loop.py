@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...forward import mix, q_sample, q_step
-from ..task import TEN, THOUSAND, Case, Task, at, normal, one
+from ...schedule import NoiseSchedule
+from ..task import TEN, Case, Task, at, normal, one
 
 GUESS = "4.1 The first guess: mix in noise, ask for the picture"
 REAL = "4.3 The real thing: ask for the noise"
@@ -15,6 +16,7 @@ LOOP = "4.6 `train`: the same loop, ready for long runs"
 SEEDS = "4.9 Seeds, and going on after a stop"
 WRONG = "4.10 What people get wrong here"
 TIME = "5.9 What people get wrong here"
+FIFTY = NoiseSchedule.linear(50)
 
 # One t for each picture
 
@@ -65,7 +67,7 @@ draw_t = Task(
         "would start with a question that was never trained (section 4.10)"
     ),
     observe=_of_draws,
-    parts=(
+    seen=(
         "its shape",
         "the smallest t",
         "the largest t",
@@ -76,12 +78,12 @@ draw_t = Task(
     ),
     cases=[
         Case(
-            "10,000 pictures and T = 10",
-            lambda: (_pictures(10_000), TEN, _generator()),
+            "6,000 pictures and T = 10",
+            lambda: (_pictures(6000), TEN, _generator()),
         ),
         Case(
-            "20,000 pictures and T = 1000",
-            lambda: (_pictures(20_000), THOUSAND, _generator()),
+            "3,000 pictures and T = 50",
+            lambda: (_pictures(3000), FIFTY, _generator()),
         ),
     ],
 )
@@ -164,6 +166,8 @@ class Line(nn.Module):
         t = torch.as_tensor(t).expand(len(x)).reshape(-1, 1, 1, 1)
         return self.weight[0] * x + self.weight[1] * t / 10
 
+    forward.__qualname__ = "model"  # the name that errors of a call show
+
 
 def _batch(a, b):
     """A network, three pictures, their t, their noise and a schedule."""
@@ -217,7 +221,7 @@ diffusion_loss = Task(
         "of them has the smaller loss at t = T (section 4.7)"
     ),
     observe=_with_gradient,
-    parts=("the loss", "its gradient by the weights"),
+    seen=("the loss", "its gradient by the weights"),
     cases=[
         Case(
             "a network that answers 0, x_0 = 0, noise = 1, t = T",
@@ -420,7 +424,7 @@ training_step = Task(
         "must go to 0 (section 4.4)"
     ),
     observe=_after,
-    parts=(
+    seen=(
         "the loss",
         "the weights afterwards",
         "the graph that the loss still holds (1: yes, 0: no)",

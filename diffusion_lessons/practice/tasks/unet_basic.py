@@ -50,11 +50,11 @@ convolution = Task(
             ),
         ),
         Case(
-            "two pictures, from 4 to 3 channels with windows of 5 × 5",
+            "two pictures, from 4 to 5 channels with windows of 3 × 3",
             lambda: (
                 normal(2, 4, 6, 7),
-                normal(3, 4, 5, 5, seed=1),
-                normal(3, seed=2),
+                normal(5, 4, 3, 3, seed=1),
+                normal(5, seed=2),
             ),
         ),
     ],
