@@ -13,6 +13,7 @@ from ..checks import (
     as_tensor,
     checked,
     choice,
+    refuse,
     whole,
 )
 from ..diffusers import (
@@ -80,8 +81,9 @@ def examine(
             ``null_label`` if it has one.
         seed: of the noise.
     """
-    theirs = not isinstance(schedule, NoiseSchedule)
-    if theirs:
+    if guided is not None and not callable(guided):
+        refuse("guided", "a function, as Guided is", guided)
+    if not isinstance(schedule, NoiseSchedule):
         model, sampler, predicts = _of_diffusers(
             model, schedule, sampler, predicts
         )
