@@ -90,9 +90,9 @@ def examine(
         schedule = schedule_of(schedule)
     case = Case(
         getattr(model, "stands_for", model),
-        schedule,
+        schedule.to("cpu"),
         _as_images(images, "images"),
-        labels,
+        None if labels is None else labels.cpu(),
         predicts or "eps",
         sampler,
         ema,

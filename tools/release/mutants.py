@@ -51,9 +51,16 @@ def read_slips(path: Path) -> Iterator[Slip]:
 
 
 def test_file(file: str) -> str:
-    """The tests of a module: test_<module>.py, one for a whole folder."""
-    module = file.split("/")[0].removesuffix(".py")
-    return f"tests/test_{module.strip('_')}.py"  # __main__: test_main
+    """The tests of a module: test_<module>.py, one for a whole folder.
+
+    Where the tests have a folder too, test_<folder>_<module>.py in it, or
+    all that are there.
+    """
+    room, _, part = file.removesuffix(".py").rpartition("/")
+    if room and (ROOT / "tests" / room).is_dir():
+        own = f"tests/{room}/test_{room}_{part}.py"
+        return own if (ROOT / own).is_file() else f"tests/{room}"
+    return f"tests/test_{(room or part).strip('_')}.py"  # test_main
 
 
 def freeze(folder: Path) -> None:
