@@ -14,6 +14,7 @@ from ..checks import (
     checked,
     choice,
     refuse,
+    takes,
     whole,
 )
 from ..diffusers import (
@@ -88,10 +89,12 @@ def examine(
             model, schedule, sampler, predicts
         )
         schedule = schedule_of(schedule)
+    x = _as_images(images, "images")
+    _check_labels(model, x, labels)
     case = Case(
         getattr(model, "stands_for", model),
         schedule.to("cpu"),
-        _as_images(images, "images"),
+        x,
         None if labels is None else labels.cpu(),
         predicts or "eps",
         sampler,
@@ -101,12 +104,18 @@ def examine(
         getattr(model, "null_label", None) if null is None else null,
         seed,
     )
-    if labels is not None and len(labels) != len(case.images):
-        raise InputError(
-            f"labels must be one per image; got {len(case.images)} images "
-            f"and {len(labels)} labels"
-        )
     return Report(tuple(_rows(case)))
+
+
+def _check_labels(model: Any, x: Tensor, labels: Tensor | None) -> None:
+    """One for each image, and a model that takes them."""
+    if labels is not None and len(labels) != len(x):
+        raise InputError(
+            f"labels must be one per image; got {len(x)} images and "
+            f"{len(labels)} labels"
+        )
+    names = ("x", "t") if labels is None else ("x", "t", "label")
+    takes(*names)(model, "model")
 
 
 def _rows(case: Case) -> list[Row]:

@@ -137,6 +137,8 @@ def activation_row(case: Case) -> Row:
 def time_row(case: Case) -> Row:
     """t reaches the network."""
     levels = levels_of(case)
+    if len(levels.t.unique()) < 2:
+        return TIME.skip("there is only one t to tell")
     xt, label = levels.xt, levels.label
     answer = case.ask(xt, levels.t, label)
     other = case.ask(xt, levels.t.flip(0), label)

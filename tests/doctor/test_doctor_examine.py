@@ -1,6 +1,7 @@
 """The whole examination: what it takes, and what it leaves alone."""
 
 import copy
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -16,11 +17,13 @@ from diffusion_lessons import (
     InputError,
     NoiseSchedule,
     TimeUNet,
+    ddim_sample,
     load_images,
     schedule_of,
 )
 from diffusion_lessons.doctor import examine, patient
 from diffusion_lessons.doctor.exact import Exact
+from diffusion_lessons.doctor.faults import ShiftedTime
 
 X, LABELS = (part[:64] for part in load_images("digits"))
 SCHEDULE = NoiseSchedule.linear(50)
@@ -99,6 +102,7 @@ def test_the_same_question_has_the_same_answer():
 
 def test_nothing_of_the_model_or_the_caller_is_changed():
     model = TimeUNet(1, 8, num_classes=10).train()
+    model.middle.eval()
     before = copy.deepcopy(model.state_dict())
     images = X.clone()
     torch.manual_seed(3)
@@ -110,7 +114,40 @@ def test_nothing_of_the_model_or_the_caller_is_changed():
     assert all(torch.equal(before[k], after[k]) for k in before)
     assert all(p.grad is None for p in model.parameters())
     assert model.training
+    assert model.down.training
+    assert not model.middle.training
     assert torch.equal(images, X)
+
+
+def test_a_model_that_is_put_right_keeps_the_modes_of_its_parts():
+    part = nn.Dropout(0.1).eval()
+    late = ShiftedTime(Holding(part))
+    late.train()
+    part.eval()
+    report = examine(late, NoiseSchedule.linear(20), NOISY)
+    assert report["t"].remedy == "tell it t - 1"
+    assert (late.training, part.training) == (True, False)
+
+
+class Holding(nn.Module):
+    """A perfect network that has a part."""
+
+    def __init__(self, part):
+        super().__init__()
+        self.part = part
+        self.exact = Exact(X, 0.1, None, NoiseSchedule.linear(20), "eps")
+
+    def forward(self, x, t):
+        return self.exact(x, t.clamp(1, 20))
+
+
+@pytest.mark.parametrize("T", [1, 2, 3, 10])
+def test_a_schedule_may_be_short(T):
+    schedule = NoiseSchedule.linear(T)
+    model = Exact(X, 0.1, None, schedule, "eps")
+    few = partial(ddim_sample, num_steps=T, clip=2)
+    report = examine(model, schedule, NOISY, sampler=few)
+    assert report.sick in ((), ("copies",))
 
 
 def test_a_new_network_is_untrained_and_nothing_else():
@@ -174,6 +211,8 @@ def test_an_ema_stands_for_its_network():
         ({"held_out": X[:2]}, "held_out must be at least 8 images"),
         ({"labels": LABELS[:9]}, "labels must be one per image; got 64"),
         ({"model": 3}, "model must be a function"),
+        ({"model": lambda x: x}, r"model must take \(x, t\)"),
+        ({"labels": LABELS}, r"model must take \(x, t, label\)"),
         ({"schedule": "linear"}, "the scheduler must have"),
         ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"guided": 3}, "guided must be a function"),
