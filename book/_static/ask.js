@@ -117,7 +117,7 @@ class Question {
     this.form.querySelector(".dl-buttons").append(this.unveiler);
     const why = "Blurred until you answer the question above: a guess first helps you learn.";
     this.note = element("div", { class: "dl-why", role: "group", "aria-label": why },
-      element("p", {}, why), button("Show this", () => this.open()), unveiler());
+      element("p", { "aria-hidden": "true" }, why), button("Show this", () => this.open()), unveiler());
     this.note.addEventListener("click", () => {
       if (!this.note.hidden) return;
       this.followers[0].tabIndex = -1;  // the way goes on there
