@@ -2,7 +2,7 @@
 
 import pytest
 from docutils import nodes
-from reading import PICTURE, order, raw
+from reading import PICTURE, mark_columns, order, raw
 
 
 def cell(*children, mode, tags=(), prompt="Show"):
@@ -121,3 +121,30 @@ def test_other_cells_stay_as_they_are():
     before = tree.deepcopy().pformat()
     order(None, tree)
     assert tree.pformat() == before
+
+
+TABLE = """scale   accuracy    FD
+1          0.983   9.3
+1.5        1.000  28.1"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "columns"),
+    [
+        (TABLE, True),
+        (TABLE.replace("accuracy", 30 * " " + "accuracy"), True),
+        ("scale 1: 1.01 ± 0.49\nscale 4: 1.69 ± 0.29", True),
+        ("one line   of its own", False),
+        ("a message\n" + "that is long " * 5, False),
+        (TABLE + "\n" + "a message that is long " * 4, False),
+        ("t   1" + 90 * " " + "\nx   2", True),  # nobody sees its end
+    ],
+)
+def test_what_is_printed_in_columns_keeps_them(printed, columns):
+    block = nodes.literal_block(printed, printed, classes=["output"])
+    tree = page(block)
+    mark_columns(None, tree)
+    assert "dl-columns" not in block["classes"]  # what nobody printed
+    block["classes"].append("stream")
+    mark_columns(None, tree)
+    assert ("dl-columns" in block["classes"]) == columns

@@ -79,7 +79,7 @@ class Question {
     this.name = nameOf(this.box.querySelector("p").textContent + summary);
     this.number = number;
     this.build();
-    if (!this.recall) this.followers = this.whatFollows();
+    if (!this.recall) this.hold();
     this.show();
   }
 
@@ -107,6 +107,29 @@ class Question {
       if (!next.matches(".dl-sampler") && !next.querySelector(".dl-sampler")) found.push(next);  // an instrument tells nothing by itself
     }
     return found;
+  }
+
+  // What follows waits; here is why, and a way to see it all the same.
+  hold() {
+    this.followers = this.whatFollows();
+    if (!this.followers.length) return;
+    this.unveiler = unveiler();
+    this.form.querySelector(".dl-buttons").append(this.unveiler);
+    const why = "Blurred until you answer the question above: a guess first helps you learn.";
+    this.note = element("div", { class: "dl-why", role: "group", "aria-label": why },
+      element("p", { "aria-hidden": "true" }, why), button("Show this", () => this.open()), unveiler());
+    this.note.addEventListener("click", () => {
+      if (!this.note.hidden) return;
+      this.followers[0].tabIndex = -1;  // the way goes on there
+      this.followers[0].focus({ preventScroll: true });
+    });
+    this.box.append(this.note);
+  }
+
+  // For this visit, and no answer.
+  open() {
+    this.opened = true;
+    this.show();
   }
 
   build() {
@@ -204,7 +227,7 @@ class Question {
     else if (given === PASS) this.say(line("You passed. It is ", right, ": "));
     else if (meant.right) this.say(line("You said ", meant, ": right. "));
     else this.say(line("You said ", meant, ": no. "), line("It is ", right, ": "));
-    this.veil(!done && !read(OPEN));
+    this.veil(!done && !this.opened && !read(OPEN));
   }
 
   veil(on) {
@@ -212,13 +235,22 @@ class Question {
       each.classList.toggle("dl-veiled", on);
       each.inert = on;
     }
+    if (!this.note) return;
+    this.note.hidden = !on;
+    this.explain(null);
+  }
+
+  // Say why it waits, at this height of the window; null: not any longer.
+  explain(height) {
+    this.note.classList.toggle("dl-shown", height !== null);
+    this.note.style.top = height === null ? "" : `${height - this.box.getBoundingClientRect().top}px`;
   }
 }
 
 let questions = [];
 const count = element("span");
-const unveilers = [unveiler(), unveiler()];  // at the first question, and at the end
-const note = element("p", { class: "dl-way" }, count, unveilers[1], button("Forget my answers here", () => {
+const unveilers = [];  // in each box that closes something, in its note, and at the end
+const note = element("p", { class: "dl-way" }, count, unveiler(), button("Forget my answers here", () => {
   delete memory[page];
   write(KEY, memory);
   refresh();
@@ -226,15 +258,29 @@ const note = element("p", { class: "dl-way" }, count, unveilers[1], button("Forg
 
 function unveiler() {
   const made = button("", () => {
-    write(OPEN, read(OPEN) ? null : true);
-    refresh();
+    const all = !read(OPEN);
+    write(OPEN, all ? true : null);
+    if (!all) for (const question of questions) question.opened = false;
+    refresh(made);
   });
   made.classList.add("dl-unveil");
+  unveilers.push(made);
   return made;
 }
 
+// One word for all of them. What is shown is veiled again from the first
+// question, from the end, or with the button that was pressed.
+function nameUnveilers(pressed) {
+  const all = read(OPEN);
+  for (const each of unveilers) each.textContent = all ? "Veil what answers the questions" : "Show everything";
+  const [, ...others] = questions.filter((question) => question.unveiler);
+  for (const { unveiler, box } of others) {
+    unveiler.hidden = unveiler !== pressed && (all || box.classList.contains("dl-answered"));
+  }
+}
+
 // How many are right on this page; and on the map, how far on every page.
-function tally() {
+function tally(pressed) {
   if (!questions.length) return;
   const right = questions.filter((question) => question.isRight(question.given)).length;
   const passed = questions.filter(({ given }) => given === PASS).length;
@@ -247,7 +293,7 @@ function tally() {
   if (passed) words.push(`${passed} passed`);
   if (open) words.push(`${open} open`);
   count.textContent = `${words.join(", ")}. `;
-  for (const each of unveilers) each.textContent = read(OPEN) ? "Veil what answers the questions" : "Show everything";
+  nameUnveilers(pressed);
 }
 
 function button(words, action) {
@@ -256,9 +302,9 @@ function button(words, action) {
   return made;
 }
 
-function refresh() {
+function refresh(pressed) {
   questions.forEach((question) => question.show());
-  tally();
+  tally(pressed);
 }
 
 function yourWay(place) {
@@ -280,11 +326,26 @@ function yourWay(place) {
     }));
 }
 
-// A link into something veiled opens it, and counts as no answer.
+// Whoever comes to a section by its address sees it down to the next heading.
+// That counts as no answer.
 function openTarget() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1).split("?")[0]));
-  const veiled = target && target.closest(".dl-veiled");
-  if (veiled) questions.find(({ followers }) => followers?.includes(veiled))?.veil(false);
+  const section = target && target.closest("section");
+  if (!section) return;
+  for (const question of questions) if (question.box.closest("section") === section) question.open();
+  nameUnveilers();
+}
+
+// A click into the blur, which is inert and hears nothing, is told why.
+function explainAt({ clientX, clientY, target }) {
+  if (target.closest(".dl-why")) return;
+  const inside = (veiled) => {
+    const { left, right, top, bottom } = veiled.getBoundingClientRect();
+    return veiled.inert && clientX >= left && clientX <= right && clientY >= top && clientY <= bottom;
+  };
+  for (const question of questions) {
+    if (question.note) question.explain(question.followers.some(inside) ? clientY : null);
+  }
 }
 
 // On paper the answers stand at the end of the chapter.
@@ -302,11 +363,14 @@ addEventListener("DOMContentLoaded", () => {
   if (!article) return;
   questions = [...article.querySelectorAll("blockquote details.dl-ask")].map((fold, i) => new Question(fold, i));
   if (questions.length) {
-    questions.find(({ recall }) => !recall)?.form.querySelector(".dl-buttons").append(unveilers[0]);
     article.append(note, appendix());
     tally();
     openTarget();
     addEventListener("hashchange", openTarget);
+    addEventListener("click", explainAt);
+    addEventListener("keydown", ({ key }) => {
+      if (key === "Escape") questions.forEach((question) => question.note && question.explain(null));
+    });
   }
   const map = article.querySelector(".dl-way-here");
   if (map) yourWay(map);

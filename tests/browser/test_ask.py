@@ -267,8 +267,7 @@ def test_everything_can_be_shown_and_veiled_again(ask):
     before = veiled(page)
     assert before > 0
     buttons = page.get_by_role("button", name="Show everything")
-    assert buttons.count() == 2  # at the first question, and at the end
-    buttons.last.click()
+    buttons.last.click()  # at the end of the page
     assert veiled(page) == 0
     page.reload()
     assert veiled(page) == 0
@@ -278,14 +277,180 @@ def test_everything_can_be_shown_and_veiled_again(ask):
 
 def test_everything_can_be_shown_from_the_first_question(ask):
     page = ask()
-    button = box(page).get_by_role("button", name="Show everything")
-    button.press("Enter")
+    form = box(page).locator("form")
+    form.get_by_role("button", name="Show everything").press("Enter")
     assert veiled(page) == 0
     there = page.evaluate("document.activeElement.textContent")
     assert there == "Veil what answers the questions"
     page.keyboard.press("Enter")
     assert veiled(page) > 0
-    assert page.locator(f"{BOX} button", has_text="Show ever").count() == 1
+
+
+def closed(page):
+    """The boxes that something waits for."""
+    return page.locator(f"{BOX}:has(> .dl-why:not([hidden]))")
+
+
+@each_chapter
+def test_everything_can_be_shown_from_every_closed_box(ask, name):
+    page = ask(name)
+    count = closed(page).count()
+    assert count >= 1
+    for number in range(count):
+        before = veiled(page)
+        form = closed(page).nth(number).locator("form")
+        form.get_by_role("button", name="Show everything").press("Enter")
+        assert veiled(page) == 0
+        page.keyboard.press("Enter")  # the same button veils it again
+        assert veiled(page) == before
+
+
+def test_a_box_that_closes_nothing_offers_nothing(ask):
+    page = ask()
+    right, _ = right_and_wrong(page, 1)
+    choose(page, right, 1)
+    recall = page.locator(BOX, has_text="Recall").first
+    for form in (box(page, 1), recall):
+        assert not form.get_by_role("button", name="Show").is_visible()
+    form = box(page).locator("form")
+    assert form.get_by_role("button", name="Show everything").is_visible()
+
+
+def middle(page, number=0):
+    """A point in the blur after a box."""
+    veil = page.locator(".dl-veiled").nth(number)
+    veil.scroll_into_view_if_needed()
+    bounds = veil.bounding_box()
+    return (
+        bounds["x"] + bounds["width"] / 2,
+        bounds["y"] + bounds["height"] / 2,
+    )
+
+
+def seen(page, number=0):
+    """Can the note be seen that says why it waits?"""
+    note = box(page, number).locator(".dl-why")
+    opacity = "e => getComputedStyle(e).opacity === '1'"
+    return note.is_visible() and note.evaluate(opacity)
+
+
+@pytest.mark.parametrize("finger", [False, True])
+def test_a_click_into_the_blur_is_told_why_and_can_show_it(ask, finger):
+    page = ask(has_touch=finger)
+    assert not seen(page)
+    before, (x, y) = veiled(page), middle(page, 1)
+    (page.touchscreen.tap if finger else page.mouse.click)(x, y)
+    assert seen(page)
+    note = box(page).locator(".dl-why")
+    assert "until you answer the question above" in note.inner_text()
+    assert abs(note.bounding_box()["y"] - y) < 30
+    note.get_by_role("button", name="Show this").click()
+    assert 0 < veiled(page) < before
+    assert not seen(page)
+    assert verdict(page) == ""
+    page.reload()
+    assert veiled(page) == before  # it was for that visit
+
+
+def test_the_note_shows_everything_too_and_goes_when_asked(ask):
+    page = ask()
+    for leave in (
+        lambda: page.keyboard.press("Escape"),
+        lambda: page.locator(".bd-article").click(
+            position={"x": 2, "y": 2}
+        ),
+        lambda: box(page).locator("p").first.click(),
+    ):
+        page.mouse.click(*middle(page))
+        assert seen(page)
+        leave()
+        assert not seen(page)
+    page.mouse.click(*middle(page))
+    note = box(page).locator(".dl-why")
+    note.get_by_role("button", name="Show everything").click()
+    assert veiled(page) == 0
+    assert not seen(page)
+
+
+def test_the_tab_key_meets_the_note_where_it_leaps_over_the_blur(ask):
+    page = ask()
+    form = box(page).locator("form")
+    form.get_by_role("button", name="Show everything").focus()
+    page.keyboard.press("Tab")
+    assert seen(page)
+    group = box(page).get_by_role("group", name="Blurred until you answer")
+    assert group.evaluate("e => e.contains(document.activeElement)")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert not seen(page)  # and it is no trap
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Shift+Tab")
+    assert seen(page)
+    page.keyboard.press("Enter")
+    follows = box(page).locator("xpath=following-sibling::*[1]")
+    assert follows.evaluate("e => !e.inert && e === document.activeElement")
+
+
+def test_the_note_is_large_enough_on_a_phone(ask):
+    page = ask()
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.mouse.click(*middle(page))
+    for button in box(page).locator(".dl-why button").all():
+        bounds = button.bounding_box()
+        assert bounds["height"] >= 44
+        assert bounds["x"] + bounds["width"] <= 390
+
+
+PRICE = "book/09_guidance", "#the-price-in-numbers"
+
+
+def heading_of(page):
+    """What is veiled now, as the sections that it stands in."""
+    return set(
+        page.locator(".dl-veiled").evaluate_all(
+            "all => all.map(e => e.closest('section').id)"
+        )
+    )
+
+
+def test_who_comes_to_a_section_by_its_address_sees_it(ask):
+    name, at = PRICE
+    page = ask(name)
+    everywhere = heading_of(page)
+    assert at[1:] in everywhere
+    page = ask(name, at)
+    assert heading_of(page) == everywhere - {at[1:]}
+    question = page.locator(f"{at} {BOX}").first
+    assert question.get_by_role("status").inner_text() == ""
+    page.evaluate("location.hash = '#sevens-that-are-not-sevens'")
+    left = everywhere - {at[1:], "sevens-that-are-not-sevens"}
+    page.wait_for_function(
+        "n => new Set([...document.querySelectorAll('.dl-veiled')].map("
+        "e => e.closest('section').id)).size === n",
+        arg=len(left),
+    )
+    page.get_by_role("button", name="Show everything").last.click()
+    page.get_by_role("button", name="Veil what answers").last.click()
+    assert heading_of(page) == everywhere
+
+
+def test_who_comes_by_a_search_sees_the_section(ask):
+    name, at = PRICE
+    page = ask(name)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("the price in numbers")
+    page.locator("dialog .dl-found a").first.click()
+    page.wait_for_function("at => location.hash === at", arg=at)
+    page.wait_for_function(
+        "at => !document.querySelector(`${at} .dl-veiled`)", arg=at
+    )
+    assert veiled(page) > 0
+
+
+def test_the_top_of_a_page_opens_no_section(ask):
+    name, _ = PRICE
+    everywhere = heading_of(ask(name))
+    assert heading_of(ask(name, "#asking-for-a-seven")) == everywhere
 
 
 def test_the_page_counts_and_the_map_sums(ask):
@@ -346,6 +511,7 @@ def test_on_paper_the_answers_stand_at_the_end(ask):
     page.emulate_media(media="print")
     assert not page.locator(".dl-ask-form").first.is_visible()
     assert not page.locator("details.dl-ask").first.is_visible()
+    assert not page.locator(".dl-why").first.is_visible()
     answers = page.locator(".dl-appendix li")
     assert answers.count() == page.locator(BOX).count()
     assert answers.first.is_visible()
@@ -360,7 +526,8 @@ def test_without_script_nothing_is_veiled(chromium, html):
     folds = page.locator("details.dl-ask")
     assert folds.count() >= 3
     assert folds.first.is_visible()
-    assert page.locator(".dl-veiled, .dl-ask-form").count() == 0
+    notes = ".dl-veiled, .dl-ask-form, .dl-why"
+    assert page.locator(notes).count() == 0
     context.close()
 
 

@@ -72,7 +72,22 @@ FOUND = [  # what is asked for, and the sections that answer it
     ("cheat sheet", ["cheatsheet.html#"]),
     ("q_sample", ["formulas.html#diffusion_lessons.forward.q_sample"]),
     ("Frechet", ["10_evaluation.html#the-frechet-distance"]),
+    ("guidance", ["09_guidance.html#"]),  # before the page of its code
+    ("train", ["04_training_loop.html#"]),
+    ("diffusers", ["11_diffusers.html#"]),
+    ("evaluation", ["10_evaluation.html#"]),
+    ("v", ["glossary.html#term-v"]),
+    ("eta", ["glossary.html#term-eta"]),
+    ("snr", ["glossary.html#term-SNR"]),
+    ("bootstrap", ["glossary.html#term-bootstrap"]),
+    ("guidence", ["09_guidance.html#"]),
+    ("gudiance", ["09_guidance.html#"]),
+    ("closd form", ["02_forward_jump.html#the-closed-form"]),
+    ("draw me a seven", ["intro.html#draw-one-yourself"]),
+    ("draw a seven", ["intro.html#draw-one-yourself"]),
+    ("draw an 8", ["intro.html#draw-one-yourself"]),
 ]
+PRICE = ["#the-price-in-numbers", "#what-it-costs"]
 FINISHED = """document.querySelector('.search-summary')
     ?.textContent.startsWith('Search finished')"""
 
@@ -102,6 +117,71 @@ def test_search_finds_the_section_first(words, sections, book):
     tab.wait_for_url(address)
     anchor = address.split("#")[1]
     assert tab.locator(f"[id='{anchor}']").count() == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "guidance cost",
+        "what does guidance cost",
+        "price of cfg",
+        "cost of classifier-free guidance",
+    ],
+)
+def test_a_question_is_answered_in_other_words_too(words, book):
+    links = searched(book, words).locator("#search-results li > a")
+    first = [link.get_attribute("href") for link in links.all()[:2]]
+    assert sorted(first) == [
+        href for href in sorted(first) if "09_guidance.html" in href
+    ]
+    assert [f"#{href.split('#')[1]}" for href in sorted(first)] == PRICE
+
+
+def test_what_was_sought_in_place_of_a_slip_is_said(book):
+    tab = searched(book, "guidence scale")
+    said = tab.locator(".search-summary").inner_text()
+    assert "nothing with “guidence scale”" in said
+    assert said.endswith("with “guidance scale”.")
+
+
+def test_answers_to_questions_are_not_found(book):
+    tab = searched(book, "all asked to be a seven")
+    text = tab.locator("#search-results").inner_text()
+    assert "All" in text or "asked" in text
+    for words in ("yes. Most of them", "no. That would", "heard at all"):
+        assert words not in text
+
+
+def snippet_of(tab, title):
+    found = tab.locator("#search-results li", has=tab.get_by_text(title))
+    return found.locator(".dl-snippet").first.inner_text()
+
+
+def test_a_snippet_is_the_beginning_of_the_section(book):
+    tab = searched(book, "direction towards sevens")
+    first = snippet_of(tab, "A direction towards sevens")
+    assert first.startswith("Bayes’ rule, for noisy pictures and the class")
+    assert "q(x_t | c) = q(x_t)q(c | x_t)/q(c)." in first
+
+
+def test_a_snippet_keeps_accents_and_is_cut_between_words(book):
+    tab = searched(book, "bell around variance")
+    assert "1 − \u1fb1_t" in tab.locator(".dl-found").inner_text()
+    for words in ("x_0", "noise", "posterior"):
+        tab = searched(book, words)
+        texts = tab.evaluate("window.SECTIONS.map(one => one[4])")
+        for snippet in tab.locator(".dl-snippet").all_inner_texts():
+            part = snippet.removeprefix("… ").removesuffix(" …")
+            whole = [f" {text} " for text in texts if part in text]
+            assert any(f" {part} " in text for text in whole)
+
+
+def test_no_key_or_label_is_found(book):
+    tab = searched(book, "noise")
+    index = str(tab.evaluate("window.SECTIONS"))
+    assert len(index) > 100_000
+    for key in ("salimans2022", "ho2020ddpm", "eq-jump", "eq-cfg"):
+        assert key not in index
 
 
 @pytest.mark.parametrize("words", ["x_0", "closed form", "DDIM"])

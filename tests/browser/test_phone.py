@@ -22,7 +22,8 @@ SMALL = """([selector, finger]) => [...document.querySelectorAll(selector)]
          && Math.min(box.width, box.height) < finger - 0.5)
     .map(([e, box]) => `${e.outerHTML.slice(0, 60)}
                         ${box.width} x ${box.height}`)"""
-SIDEWAYS = """() => [...document.querySelectorAll('.bd-article pre')]
+SIDEWAYS = """() => [...document.querySelectorAll(
+        '.bd-article :not(.dl-columns) > .highlight > pre')]
     .filter(e => e.scrollWidth > e.clientWidth + 1)
     .map(e => e.textContent.slice(0, 60))"""
 # Where a broken line of code begins, and where it goes on.
@@ -107,6 +108,37 @@ def test_the_narrowest_page_is_not_moved_sideways(name, width, visit):
 @each_page
 def test_no_code_is_read_by_scrolling_sideways(name, visit):
     assert visit(name, PHONE).page.evaluate(SIDEWAYS) == []
+
+
+# The tables that were printed: how many letters wide, how many lines high,
+# and whether they must be moved sideways.
+PRINTED = """() => [...document.querySelectorAll('.dl-columns pre')]
+    .map(e => { const style = getComputedStyle(e);
+        const lines = e.textContent.trimEnd().split('\\n');
+        const height = e.clientHeight - parseFloat(style.paddingTop)
+            - parseFloat(style.paddingBottom);
+        return [Math.max(...lines.map(line => line.trimEnd().length)),
+            Math.round(height / parseFloat(style.lineHeight)),
+            lines.length, e.scrollWidth > e.clientWidth + 1]; })"""
+
+
+def test_printed_columns_stay_columns(visit):
+    for name in (CHAPTERS[8], CHAPTERS[4]):
+        tables = visit(name, PHONE).page.evaluate(PRINTED)
+        assert len(tables) >= 2
+        for wide, high, lines, moved in tables:
+            assert high == lines
+            assert not moved if wide <= 50 else moved or wide < 53
+    assert any(moved for *_, moved in tables)
+
+
+def test_a_long_message_is_broken(visit):
+    page = visit("book/bound", PHONE).page
+    text = "a network that predicts"
+    line = page.locator(".stream .dl-line", has_text=text).first
+    box = line.bounding_box()
+    assert box["height"] > 50
+    assert box["x"] + box["width"] <= PHONE
 
 
 def test_a_broken_line_of_code_goes_on_further_in(visit):

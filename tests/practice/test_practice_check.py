@@ -457,6 +457,6 @@ def test_what_holds_no_numbers_is_named():
     assert flattened(None) == ([], "nothing")
     assert flattened({"a": 1}) == ([], "something of type dict")
     values, words = flattened((torch.ones(2), torch.zeros(1, 1)))
-    assert words == "a tensor (2,), a tensor (1, 1)"
+    assert words == "a tensor (2,) and a tensor (1, 1)"
     assert len(values) == 2
-    assert flattened([torch.ones(2), "x"])[0] == []
+    assert not flattened([torch.ones(2), "x"])[0]

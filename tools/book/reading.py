@@ -3,8 +3,9 @@
 A notebook runs from top to bottom, on Colab as in the book; a page can be
 better ordered. Here an exercise has one fold, with a hint and, in a fold of
 its own, the words and the code of its solution; the code of a picture
-stands under the picture. And the faces of the text are asked for at once,
-not only when the style has come.
+stands under the picture; what was printed in columns keeps them on a phone.
+And the faces of the text are asked for at once, not only when the style has
+come.
 """
 
 import json
@@ -36,6 +37,9 @@ if (inside.length) location.replace(places[inside[0]] + location.hash);
 """
 PICTURE = "The code of this picture"
 TITLE = re.compile(r"\A# @title .*\n")  # for Colab, which folds by it
+COLUMNS = re.compile(r"\S {2,}\S")
+FITS = 50  # letters of a small line on a phone
+WIDEST = 80  # of a table; what is longer is a message, and is broken
 OPENS = re.compile(r"<details>(<summary>Solution \S+</summary>)")
 HINT = re.compile(r"<details>(<summary>Hint \S+</summary>)")
 
@@ -51,6 +55,22 @@ def order(app: Sphinx, tree: nodes.document) -> None:
             show_picture_first(cell)
         elif "tag_exercise" in cell["classes"]:
             join_solution(cell)
+
+
+def mark_columns(app: Sphinx, tree: nodes.document) -> None:
+    """Say which of the printed texts a narrow page may not break."""
+    for block in tree.findall(nodes.literal_block):
+        if "stream" in block["classes"] and has_columns(block.astext()):
+            block["classes"].append("dl-columns")
+
+
+def has_columns(printed: str) -> bool:
+    """Do its lines stand under each other, and are not too long for it?"""
+    lines = [line.rstrip() for line in printed.rstrip().split("\n")]
+    widest = max(map(len, lines))
+    aligned = sum(bool(COLUMNS.search(line)) for line in lines)
+    table = widest <= FITS or (aligned > 1 and widest <= WIDEST)
+    return len(lines) > 1 and table
 
 
 def drop_title(cell: nodes.container) -> None:
@@ -170,6 +190,7 @@ def forward(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Be heard when a page has been read, and when it is written."""
     app.connect("doctree-read", order)
+    app.connect("doctree-read", mark_columns)
     app.connect("html-page-context", preload)
     app.connect("html-page-context", forward)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

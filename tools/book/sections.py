@@ -8,42 +8,15 @@ formulas readable as on the page: `x_0`, `α_t`.
 
 import json
 import re
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
 from docutils import nodes
+from plain_tex import readable
 from sphinx import addnodes
 from sphinx.application import Sphinx
 
-GREEK = re.compile(
-    r"\\(?:var)?(alpha|beta|gamma|delta|epsilon|eta|theta|mu"
-    r"|pi|rho|sigma|tau|phi|omega|lambda|nabla)(?![a-zA-Z])"
-)
-ACCENT = re.compile(r"\\(bar|hat|tilde)\s*\{?\s*(\\?[A-Za-z]+|\S)\}?")
-MARKS = {"bar": "\u0304", "hat": "\u0302", "tilde": "\u0303"}
-SIGNS = {
-    "mid": "|",
-    "sim": "~",
-    "approx": "≈",
-    "cdot": "·",
-    "sqrt": "√",
-    "le": "≤",
-    "ge": "≥",
-    "infty": "∞",
-    "sum": "Σ",
-    "prod": "Π",
-    "int": "∫",
-    "leftarrow": "←",
-    "to": "→",
-    "times": "×",
-    "log": "log",
-    "exp": "exp",
-    "min": "min",
-    "max": "max",
-}
 LEFT_OUT = (
-    nodes.section,
     nodes.Invisible,
     nodes.system_message,
     nodes.raw,
@@ -52,28 +25,46 @@ LEFT_OUT = (
     addnodes.desc,
     addnodes.glossary,
 )
+ANSWERS = '<details class="dl-ask">'  # and what they say to each choice
+SAMPLER = '<div class="dl-sampler"'
+DRAWS = """draw a zero, draw a one, draw a two, draw a three, draw a four,
+draw a five, draw a six, draw a seven, draw an eight, draw a nine,
+draw a 0, draw a 1, draw a 2, draw a 3, draw a 4, draw a 5, draw a 6,
+draw a 7, draw an 8, draw a 9"""
+LABEL = re.compile(  # set off on every page, and no term
+    r"(Before you run|Recall|Recall \d|Exercise [\d.]+|On loan"
+    r"|From first.py|Next|Written|Right)[.:]?"
+)
+QUESTION = re.compile(r"The question of this chapter: (.*?\?)")
 
 
-def readable(tex: str) -> str:
-    """TeX as one would write it in a mail."""
-    tex = re.sub(r"\\(begin|end)\{\w+\*?\}", " ", tex)
-    tex = ACCENT.sub(lambda m: f"{m[2]}{{}}{MARKS[m[1]]}", tex)
-    tex = GREEK.sub(greek, tex)
-    tex = re.sub(r"\\([a-zA-Z]+)", lambda m: SIGNS.get(m[1], " "), tex)
-    tex = re.sub(r"\\.|[{}&]", "", tex)
-    return unicodedata.normalize("NFC", " ".join(tex.split()))
+def own(section: nodes.section) -> nodes.section:
+    """A copy without title, sections inside, answers, names of files."""
+    copy = section.deepcopy()
+    for child in list(copy.children):
+        if isinstance(child, nodes.section | nodes.title):
+            copy.remove(child)
+    for part in [copy, *copy.findall(nodes.block_quote)]:
+        part.children = list(told(part))
+    for part in list(copy.findall(nodes.paragraph)):
+        if re.fullmatch(r"[\w/]+\.py", part.astext()):
+            part.parent.remove(part)  # over a listing
+    return copy
 
 
-def greek(letter: re.Match) -> str:
-    """The letter that a command stands for."""
-    if letter[1] == "nabla":
-        return "∇"
-    name = {"lambda": "lamda"}.get(letter[1], letter[1])
-    return unicodedata.lookup(f"GREEK SMALL LETTER {name.upper()}")
+def told(node: nodes.Element) -> Iterator[nodes.Node]:
+    """The children without those in a fold of answers."""
+    hidden = False
+    for child in node.children:
+        html = child.astext() if isinstance(child, nodes.raw) else ""
+        hidden = hidden or ANSWERS in html
+        if not hidden:
+            yield child
+        hidden = hidden and "</details>" not in html
 
 
 def words(node: nodes.Node) -> Iterator[str]:
-    """The text of a node without the sections inside it."""
+    """The text of a node, formulas in one line."""
     for child in node.children:
         if isinstance(child, LEFT_OUT):
             continue
@@ -90,21 +81,26 @@ def words(node: nodes.Node) -> Iterator[str]:
 def plain(node: nodes.Node) -> str:
     """The same in one line."""
     text = " ".join("".join(words(node)).split())
-    return re.sub(r" ([.,;:?!)])", r"\1", text)
+    return re.sub(r"(?<=[^,;:]) ([.,;:?!)])(?!\w)", r"\1", text)
 
 
 def terms(section: nodes.section) -> str:
     """What a section sets off, which is what it explains."""
-    inside = [
-        c for c in section.children if not isinstance(c, nodes.section)
-    ]
     found = [
         plain(term)
-        for child in inside
         for kind in (nodes.strong, nodes.emphasis, nodes.term)
-        for term in child.findall(kind)
+        for term in section.findall(kind)
     ]
-    return ", ".join(dict.fromkeys(t for t in found if len(t) < 60))
+    return ", ".join(
+        term
+        for term in dict.fromkeys(found)
+        if not LABEL.fullmatch(term) and len(term) < 60
+    )
+
+
+def has_sampler(section: nodes.section) -> bool:
+    """Can one draw here?"""
+    return any(SAMPLER in r.astext() for r in section.findall(nodes.raw))
 
 
 def entries(page: str, doctree: nodes.document) -> Iterator[list[str]]:
@@ -114,16 +110,19 @@ def entries(page: str, doctree: nodes.document) -> Iterator[list[str]]:
         return
     for section in doctree.findall(nodes.section):
         title = plain(next(section.findall(nodes.title)))
-        body = section.deepcopy()
-        body.remove(next(body.findall(nodes.title)))
+        body = own(section)
+        set_off = terms(body)
+        if has_sampler(body):
+            lesson = re.search(r"/\d\d_", page)  # where it shows one thing
+            set_off += ", sampler" if lesson else f", sampler, {DRAWS}"
         address = f"{page}#{section['ids'][0]}"
-        yield [title, titles[0], address, terms(section), plain(body)]
+        yield [title, titles[0], address, set_off, plain(body)]
     for item in doctree.findall(nodes.definition_list_item):
-        term = next(item.findall(nodes.term))
-        if term["ids"]:
-            about = plain(next(item.findall(nodes.definition)))
-            address = f"{page}#{term['ids'][0]}"
-            yield [plain(term), titles[0], address, "", about]
+        about = plain(next(item.findall(nodes.definition)))
+        for term in item.findall(nodes.term):
+            if term["ids"]:
+                address = f"{page}#{term['ids'][0]}"
+                yield [plain(term), titles[0], address, "", about]
     for thing in doctree.findall(addnodes.desc):
         signature = next(thing.findall(addnodes.desc_signature))
         if not signature["ids"]:
@@ -134,23 +133,46 @@ def entries(page: str, doctree: nodes.document) -> Iterator[list[str]]:
         yield [title, titles[0], address, "", plain(about)[:300]]
 
 
+def subject(page: str, doctree: nodes.document) -> tuple[str, str]:
+    """What all of a page is about: the word of its file, its question."""
+    stem = re.sub(r"^\d+_|\.html$", "", page.rsplit("/", 1)[-1])
+    asked = QUESTION.search(plain(doctree))
+    return stem.replace("_", " "), asked[1] if asked else ""
+
+
+def collect(app: Sphinx, doctree: nodes.document, name: str) -> None:
+    """Read a page when its references have become words."""
+    page = app.builder.get_target_uri(name)
+    app.sections[page] = list(entries(page, doctree))
+    app.subjects[page] = subject(page, doctree)
+
+
+def begin(app: Sphinx) -> None:
+    """Nothing is read yet."""
+    app.sections, app.subjects = {}, {}
+
+
 def finish(app: Sphinx, error: Exception | None) -> None:
-    """Write what find.js loads."""
+    """Write what find.js loads; what was not written anew, is read anew."""
     if error or app.builder.format != "html":
         return
-    found = [
-        entry
-        for name in sorted(app.env.found_docs)
-        for entry in entries(
-            app.builder.get_target_uri(name), app.env.get_doctree(name)
-        )
-    ]
-    script = f"window.SECTIONS = {json.dumps(found, ensure_ascii=False)};\n"
+    for name in sorted(app.env.found_docs):
+        if app.builder.get_target_uri(name) not in app.sections:
+            app.env.get_and_resolve_doctree(name, app.builder)
+    pages = sorted(app.sections)
+    found = [entry for page in pages for entry in app.sections[page]]
+    lines = {"SECTIONS": found, "SUBJECTS": app.subjects}
+    script = "".join(
+        f"window.{name} = {json.dumps(value, ensure_ascii=False)};\n"
+        for name, value in lines.items()
+    )
     place = Path(app.outdir, "_static", "sections.js")
     place.write_text(script, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write it when all pages are known."""
+    app.connect("builder-inited", begin)
+    app.connect("doctree-resolved", collect, priority=400)
     app.connect("build-finished", finish)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
+    return {"parallel_read_safe": True, "parallel_write_safe": False}
