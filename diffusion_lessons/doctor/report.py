@@ -67,7 +67,7 @@ class Report:
 
     @property
     def first(self) -> Row | None:
-        """The first row that is sick: what to change first."""
+        """The first row that is sick, and so what to change first."""
         return next((row for row in self.rows if row.sick), None)
 
     @property
@@ -88,7 +88,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One sentence: healthy, or the first switch that is wrong."""
+        """Healthy, or the first switch that is wrong, in one sentence."""
         if self.first is None:
             asked = sum(row.verdict == HEALTHY for row in self.rows)
             return f"healthy: {asked} tests found nothing wrong"
