@@ -102,8 +102,8 @@ class App:
         self.outdir, self.scripts, self.attributes = outdir, [], {}
         self.builder = SimpleNamespace(format=kind)
 
-    def add_js_file(self, name, **attributes):
-        self.scripts.append(name)
+    def add_js_file(self, name, body="", priority=500, **attributes):
+        self.scripts.append(name or body)
         self.attributes |= attributes
 
     def add_css_file(self, name):
@@ -125,6 +125,7 @@ def test_only_a_page_with_a_sampler_gets_its_scripts(made):
     place = page('<div class="dl-sampler" data-label="7">')
     page_sampler.equip(app, "page", "page.html", {}, place)
     assert app.scripts == [
+        page_sampler.ARRIVES,
         "ddim.js",
         "sampler-networks.js",
         "sampler-board.js",
