@@ -84,7 +84,7 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "num_train_steps": pick(50, 100, 1000),
         "s": pick(0.0, 0.008, 0.1),
         "eta": pick(0.0, 0.5, 1.0),
-        "scale": pick(0.0, 1.0, 2.5, 4.0),
+        "scale": pick(0.0, 0.5, 1.0, 2.0, 4.0),
         "kernel_size": k,
         "in_channels": pick(2, 7, 32),
         "out_channels": pick(3, 5, 64),
