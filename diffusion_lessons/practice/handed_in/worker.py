@@ -21,6 +21,7 @@ from ..outcome import Outcome
 from .walls import raise_walls
 
 PRACTICE = __package__.rpartition(".")[0]
+PACKAGE = f"{__package__.partition('.')[0]}."
 SHARE = 3  # a cell may take one third of the time
 LONGEST = 1000  # characters of an error
 
@@ -108,7 +109,8 @@ def tried(
         return {"there": task.name in room, "callable": False}, []
     takes = judge.signature_of(function, task)
     facts = {"there": True, "callable": True, "takes": takes}
-    facts["copied"] = function is task.answer
+    home = getattr(function, "__module__", None)
+    facts["copied"] = str(home).startswith(PACKAGE)
     if takes or facts["copied"]:
         return facts, []
     seconds = min(judge.SECONDS, seconds / SHARE)
