@@ -1,7 +1,7 @@
 """What is examined, and how it is asked."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,13 +52,19 @@ class Case:
 
 
 def asked(
-    model: Callable, x: Tensor, t: Tensor, label: Tensor | None = None
+    model: Callable,
+    x: Tensor,
+    t: Tensor,
+    label: Tensor | None = None,
+    *,
+    as_it_is: bool = False,
 ) -> Tensor:
-    """What *model* answers in eval mode; the model stays as it was."""
+    """What *model* answers; in eval mode, if not *as_it_is*."""
     model = getattr(model, "stands_for", model)  # an EMA
     device, dtype = home_of(model)
     told = [] if label is None else [label.to(device)]
-    with torch.no_grad(), in_mode(model, training=False):
+    mode = nullcontext() if as_it_is else in_mode(model, training=False)
+    with torch.no_grad(), mode:
         output = model(x.to(device, dtype), t.to(device), *told)
     if not isinstance(output, Tensor) or output.shape != x.shape:
         shape = getattr(output, "shape", type(output).__name__)

@@ -30,9 +30,7 @@ class Exact:
         self.denoiser = ExactModel(bells, schedule)
         self.schedule, self.predicts, self.calls = schedule, predicts, 0
 
-    def __call__(
-        self, x: Tensor, t: Tensor | int, label: Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor | int) -> Tensor:
         """(B, …) at the steps t to (B, …)."""
         self.calls += 1
         t = _whole(t, x)
@@ -49,9 +47,7 @@ class Constant:
         self.value, self.schedule = value, schedule
         self.predicts = predicts
 
-    def __call__(
-        self, x: Tensor, t: Tensor | int, label: Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, x: Tensor, t: Tensor | int) -> Tensor:
         """(B, …) at the steps t to (B, …)."""
         t = _whole(t, x)
         x0_hat = torch.full_like(x, self.value)

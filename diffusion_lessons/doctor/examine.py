@@ -13,6 +13,8 @@ from ..checks import (
     as_tensor,
     checked,
     choice,
+    refuse,
+    takes,
     whole,
 )
 from ..diffusers import (
@@ -80,17 +82,20 @@ def examine(
             ``null_label`` if it has one.
         seed: of the noise.
     """
-    theirs = not isinstance(schedule, NoiseSchedule)
-    if theirs:
+    if guided is not None and not callable(guided):
+        refuse("guided", "a function, as Guided is", guided)
+    if not isinstance(schedule, NoiseSchedule):
         model, sampler, predicts = _of_diffusers(
             model, schedule, sampler, predicts
         )
         schedule = schedule_of(schedule)
+    x = _as_images(images, "images")
+    _check_labels(model, x, labels)
     case = Case(
         getattr(model, "stands_for", model),
-        schedule,
-        _as_images(images, "images"),
-        labels,
+        schedule.to("cpu"),
+        x,
+        None if labels is None else labels.cpu(),
         predicts or "eps",
         sampler,
         ema,
@@ -99,12 +104,18 @@ def examine(
         getattr(model, "null_label", None) if null is None else null,
         seed,
     )
-    if labels is not None and len(labels) != len(case.images):
-        raise InputError(
-            f"labels must be one per image; got {len(case.images)} images "
-            f"and {len(labels)} labels"
-        )
     return Report(tuple(_rows(case)))
+
+
+def _check_labels(model: Any, x: Tensor, labels: Tensor | None) -> None:
+    """One for each image, and a model that takes them."""
+    if labels is not None and len(labels) != len(x):
+        raise InputError(
+            f"labels must be one per image; got {len(x)} images and "
+            f"{len(labels)} labels"
+        )
+    names = ("x", "t") if labels is None else ("x", "t", "label")
+    takes(*names)(model, "model")
 
 
 def _rows(case: Case) -> list[Row]:

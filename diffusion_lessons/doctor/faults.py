@@ -42,7 +42,7 @@ class Wrapped(nn.Module):
         super().__init__()
         self.model = model
         self.null_label = getattr(model, "null_label", None)
-        self.train(getattr(model, "training", False))
+        self.training = getattr(model, "training", False)  # and no part
 
     @checked
     def forward(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from .case import Case, asked, levels_of, untouched
 from .report import Question, Row
@@ -101,7 +101,9 @@ def mode_row(case: Case) -> Row:
     given = (levels.xt, levels.t, levels.label)
     with untouched(case.model):
         calm = case.ask(*given)
-        first, second = (_as_it_is(case, given) for _ in range(2))
+        first, second = (
+            asked(case.model, *given, as_it_is=True) for _ in range(2)
+        )
     size = calm.square().mean().sqrt() + 1e-12
     again = ((first - second).square().mean().sqrt() / size).item()
     apart = ((first - calm).square().mean().sqrt() / size).item()
@@ -112,14 +114,6 @@ def mode_row(case: Case) -> Row:
         f"{apart:.0%} from eval mode"
     )
     return MODE.ill(found, "model.eval() before it is asked or sampled")
-
-
-def _as_it_is(case: Case, given: tuple) -> Tensor:
-    """The answer in the mode that the model was handed over in."""
-    model = case.model
-    if not isinstance(model, nn.Module):
-        return case.ask(*given)
-    return asked(lambda *a: model(*a), *given)
 
 
 def activation_row(case: Case) -> Row:
@@ -143,6 +137,8 @@ def activation_row(case: Case) -> Row:
 def time_row(case: Case) -> Row:
     """t reaches the network."""
     levels = levels_of(case)
+    if len(levels.t.unique()) < 2:
+        return TIME.skip("there is only one t to tell")
     xt, label = levels.xt, levels.label
     answer = case.ask(xt, levels.t, label)
     other = case.ask(xt, levels.t.flip(0), label)

@@ -55,7 +55,7 @@ class ToldAnother(nn.Module):
     def __init__(self, model: Callable, told: Callable):
         super().__init__()
         self.model, self.told = model, told
-        self.train(getattr(model, "training", False))
+        self.training = getattr(model, "training", False)  # and no part
 
     def forward(self, x: Tensor, t: Tensor, *label: Tensor) -> Tensor:
         """(B, …) at t, which is changed on the way."""

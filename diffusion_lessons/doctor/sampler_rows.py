@@ -34,7 +34,7 @@ COPIES = Question(
 )
 SHARES = [0.5, 0.3, 0.2]  # of the three pictures
 DRAWS, LEAST = 192, 64  # samples, and numbers in each
-FEW = 10  # steps that cannot be asked for much
+FEW, FEWEST = 10, 3  # steps: not to be asked for much, or at all
 LEFT, MUCH_LEFT = 0.005, 0.1  # of noise, in spreads of the images
 OFF = 0.2  # of the shares, in all
 NARROW, WIDE = 0.4, 1.3  # few steps make the bell narrower
@@ -72,6 +72,8 @@ def _judged(case: Case) -> Row:
         f"{calls} steps, {left:.4f} of noise left, shares off by "
         f"{off:.2f}, the bell {width:.2f} times as wide"
     )
+    if calls < FEWEST:
+        return SAMPLER.skip(f"in {calls} steps nothing can be drawn")
     few = calls < FEW
     if left > (MUCH_LEFT if few else LEFT):
         remedy = "no noise in the last step, which ends at t = 0"

@@ -77,7 +77,7 @@ COIN = Task(
     tip="throw it again",
     cases=[Case("4 throws", lambda: (4,))],
     observe=shares,
-    parts=("the share of heads", "the share of edges"),
+    seen=("the share of heads", "the share of edges"),
 )
 
 

@@ -214,7 +214,7 @@ drop_labels = Task(
     ),
     tolerance=0.05,
     observe=_seen,
-    parts=(
+    seen=(
         "the share of null labels in the first half",
         "the share of null labels in the second half",
         "the share of labels that are neither as before nor null",

@@ -20,10 +20,10 @@ def _convolution(x, weight, bias):
     return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
-def _point(side=3):
-    """A picture that is 1 in the middle and 0 elsewhere."""
-    x = torch.zeros(1, 1, side, side)
-    x[..., side // 2, side // 2] = 1
+def _point():
+    """A picture of 5 × 5 that is 1 in the middle and 0 elsewhere."""
+    x = torch.zeros(1, 1, 5, 5)
+    x[..., 2, 2] = 1
     return x
 
 
@@ -42,10 +42,10 @@ convolution = Task(
             lambda: (one(), one(2.0), torch.tensor([0.5])),
         ),
         Case(
-            "a point of 1 in the middle of 3 × 3, weights 1 to 9, bias = 0",
+            "a point of 1 in the middle of 5 × 5, weights 1 to 25, no bias",
             lambda: (
                 _point(),
-                torch.arange(1.0, 10).reshape(1, 1, 3, 3),
+                torch.arange(1.0, 26).reshape(1, 1, 5, 5),
                 torch.zeros(1),
             ),
         ),
