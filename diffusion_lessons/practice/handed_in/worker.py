@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from ...files import write_tensors
-from ..limit import within
+from ..limit import TimeUp, within
 from ..outcome import Outcome
 from .walls import raise_walls
 
@@ -86,6 +86,8 @@ def _cell(number: int, source: str, room: dict[str, Any]) -> str:
     linecache.cache[name] = (len(source), None, lines, name)
     try:
         exec(compile(source, name, "exec"), room)
+    except TimeUp:
+        return "it did not end in its time"
     except BaseException as error:  # SystemExit as well
         return f"{type(error).__name__}: {error}"[:LONGEST]
     return ""
