@@ -145,9 +145,11 @@ def test_a_student_is_a_folder_or_a_file(tmp_path):
 def test_what_is_too_large_or_no_file_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "NOTEBOOK", 10)
     (tmp_path / "large").write_text("x" * 11)
-    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "large")
+    (tmp_path / "folder").mkdir()
     assert reading.opened(tmp_path / "large").startswith("is larger than")
-    assert reading.opened(tmp_path / "pipe").startswith("is a link or no")
+    assert reading.opened(tmp_path / "link").startswith("is a link or no")
+    assert reading.opened(tmp_path / "folder").startswith("is a link or")
     assert reading.opened(tmp_path / "none").startswith("cannot be read")
 
 
