@@ -462,6 +462,7 @@ def test_cells_run_one_by_one_and_say_which_function_broke(tmp_path):
     room, broken = worker.run(cells_, 9, tmp_path / "at")
     assert room["a"] == 1
     assert room["g"]() == 1
+    assert set(broken) == {"f", "g", "h"}
     assert broken["f"].startswith("NameError: name 'c'")
     assert broken["g"] == ""
     assert len(broken["h"]) == worker.LONGEST
