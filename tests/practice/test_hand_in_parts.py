@@ -10,9 +10,14 @@ import pytest
 import torch
 
 from diffusion_lessons.files import write_tensors
-from diffusion_lessons.practice import TASKS, Verdict
+from diffusion_lessons.practice import TASKS, Verdict, judge
 from diffusion_lessons.practice.handed_in import attempt as one
-from diffusion_lessons.practice.handed_in import cells, marks, reading
+from diffusion_lessons.practice.handed_in import (
+    cells,
+    marks,
+    reading,
+    worker,
+)
 from diffusion_lessons.practice.handed_in.worker import write_outcomes
 from diffusion_lessons.practice.judge import outcomes
 from diffusion_lessons.practice.outcome import Outcome
@@ -140,9 +145,11 @@ def test_a_student_is_a_folder_or_a_file(tmp_path):
 def test_what_is_too_large_or_no_file_is_not_opened(tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "NOTEBOOK", 10)
     (tmp_path / "large").write_text("x" * 11)
-    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "large")
+    (tmp_path / "folder").mkdir()
     assert reading.opened(tmp_path / "large").startswith("is larger than")
-    assert reading.opened(tmp_path / "pipe").startswith("is a link or no")
+    assert reading.opened(tmp_path / "link").startswith("is a link or no")
+    assert reading.opened(tmp_path / "folder").startswith("is a link or")
     assert reading.opened(tmp_path / "none").startswith("cannot be read")
 
 
@@ -380,8 +387,8 @@ def test_a_process_has_its_time(tmp_path, monkeypatch):
 
 def test_a_process_has_its_room(tmp_path, monkeypatch):
     monkeypatch.setattr(one, "LEFT", 10_000)
-    code = "open('big', 'w').write('x' * 20_000); time.sleep(20)"
-    assert began(code, tmp_path, monkeypatch, 15).late
+    code = "open('big', 'w').write('x' * 20_000); time.sleep(2)"
+    assert began(code, tmp_path, monkeypatch, 60).late
     (tmp_path / "a").mkdir()
     for i in range(6):
         (tmp_path / "a" / str(i)).touch()
@@ -414,6 +421,60 @@ def test_the_folder_is_not_among_what_can_be_read(tmp_path, monkeypatch):
     assert "/usr/lib" in readable
     assert str(one.PACKAGE) in readable
     assert str(one.PACKAGE.parent) not in readable
+
+
+# In the worker
+
+
+def tried_alone(function):
+    room = {} if function is None else {"q_step": function}
+    return worker.tried(room, TASK, judge, 9)
+
+
+def test_a_worker_says_what_there_is():
+    assert tried_alone(None) == ({"there": False, "callable": False}, [])
+    assert tried_alone(3) == ({"there": True, "callable": False}, [])
+    facts, done = tried_alone(lambda a: a)
+    assert "yours takes (a)" in facts["takes"]
+    assert done == []
+    facts, done = tried_alone(lambda a, b, c, d: a)
+    assert (facts["takes"], facts["copied"]) == ("", False)
+    assert len(done) == len(TASK.cases)
+
+
+def test_a_function_of_the_module_is_not_called():
+    for function in (TASK.answer, worker.run):
+        facts, done = tried_alone(function)
+        assert facts["copied"] or facts["takes"]
+        assert done == []
+    assert tried_alone(TASK.answer)[0]["copied"]
+
+
+def test_cells_run_one_by_one_and_say_which_function_broke(tmp_path):
+    cells_ = [
+        "a = 1",
+        None,
+        "def f(): pass\nb = c",
+        "def g(): return a",
+        "raise SystemExit('x' * 10_000)\ndef h(): pass",
+        "h = a +",
+    ]
+    room, broken = worker.run(cells_, 9, tmp_path / "at")
+    assert room["a"] == 1
+    assert room["g"]() == 1
+    assert set(broken) == {"f", "g", "h"}
+    assert broken["f"].startswith("NameError: name 'c'")
+    assert broken["g"] == ""
+    assert len(broken["h"]) == worker.LONGEST
+    assert (tmp_path / "at").read_text() == "5"
+
+
+def test_an_endless_cell_is_left(tmp_path):
+    room, broken = worker.run(
+        ["def f(): pass\nwhile True: pass", "a = 1"], 0.2, tmp_path / "at"
+    )
+    assert room["a"] == 1
+    assert broken == {"f": "it did not end in its time"}
 
 
 # The table

@@ -205,7 +205,7 @@ def belongs(equation: Equation, page: Page, repository: str) -> str:
         said.append(linked(equation.computes))
     if equation.test:
         file, _, name = equation.test.partition(".")
-        words = name.removeprefix("test_").replace("_", " ")
+        words = " ".join(map(spelled, name.split("_")[1:]))
         to = f"{repository}/blob/main/{test_file(file)}"
         said.append(f"test: [{words}]({to})")
     if equation.gap:
@@ -217,6 +217,11 @@ def belongs(equation: Equation, page: Page, repository: str) -> str:
     if equation.ask:
         said.append("a question below")
     return " · ".join(said)
+
+
+def spelled(word: str) -> str:
+    """A word of a test's name as one would write it."""
+    return word.upper() if word in ("ddpm", "kl", "snr") else word
 
 
 def linked(computes: str) -> str:
