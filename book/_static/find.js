@@ -6,7 +6,9 @@ const MOST = {dialog: 8, page: 40};
 const LETTERS = 160;  // of an excerpt
 const ROOT = new URL("..", document.currentScript.src);
 const SMALL = new Set("a an and are at be by can do does for how i if in is it its me my not of on or so that the their there this to we what when where which who why with you your".split(" "));
-const SAME = [["cfg", "guidance"], ["cost", "price", "pay"], ["fid", "frechet"], ["sampler", "sampling"]];
+const SAME = [  // words that mean the same
+  ["cfg", "guidance"], ["cost", "price", "pay"], ["fid", "frechet"], ["sampler", "sampling"],
+];
 const LONG = /\bclassifier[\s-]free guidance\b/;  // among other words it is guidance
 const EVERYWHERE = /^(recall|exercises|in three lines|code for this chapter|what people get wrong here)$/;
 // What explains comes before what lists.
@@ -34,9 +36,8 @@ function prepared([title, page, address, terms, text], i, all) {
   const [subject, question] = window.SUBJECTS[address.split("#")[0]].map(fold);
   const first = i === 0 || all[i - 1][2].split("#")[0] !== address.split("#")[0];
   return {
-    title, page, address, text, subject, question,
-    heading: fold(title.replace(/^[\d.]+ /, "")) + (first ? ` (${subject})` : ""),
-    above: fold(page), words: fold(text),
+    title, page, address, text, subject, question, first,
+    heading: fold(title.replace(/^[\d.]+ /, "")), above: fold(page), words: fold(text),
     terms: EVERYWHERE.test(fold(title)) ? "" : fold(terms),  // it repeats, and explains nothing
   };
 }
@@ -75,9 +76,10 @@ function read(query) {
 const times = (text, word) => text.match(word)?.length ?? 0;
 
 // The chapter's subject counts for each of its sections.
-function scoreOf(word, {heading, terms, above, subject, question, words}) {
+function scoreOf(word, {heading, terms, above, subject, question, first, words}) {
   const set = times(terms, word);
-  const about = [times(heading, word) && 30, set && Math.min(30, 5 + 15 * set), times(subject, word) && 20, times(question, word) && 6];
+  const title = times(heading, word) || (first && times(subject, word));
+  const about = [title && 30, set && Math.min(30, 5 + 15 * set), times(subject, word) && 20, times(question, word) && 6];
   return Math.max(...about)
     + 6 * Math.min(1, times(above, word))
     + 12 * times(words, word) / (8 + words.length / 250);
@@ -105,7 +107,7 @@ function score(section, asked) {
 
 // Is the very thing that is asked for what a lesson's section sets off?
 function explains({section: {address, heading, terms}}, {whole}) {
-  const set = [heading.replace(/^(the|an?) |[:,(].*/g, "").trim(), ...terms.split(", ")].map((one) => one.replaceAll("-", " "));
+  const set = [heading.replace(/^(the|an?) |[:,].*/g, ""), ...terms.split(", ")].map((one) => one.replaceAll("-", " "));
   return LESSON.test(address) && set.includes(whole);
 }
 
@@ -127,7 +129,7 @@ let known;
 function spelled(all, query) {
   if (!known) {
     known = new Map();
-    const text = all.map(({heading, terms, question, words}) => `${heading} ${terms} ${question} ${words}`).join(" ");
+    const text = all.map(({heading, terms, subject, question, words}) => [heading, terms, subject, question, words].join(" ")).join(" ");
     for (const [word] of text.matchAll(/\p{L}{4,}/gu)) known.set(word, (known.get(word) ?? 0) + 1);
   }
   const words = [...known.keys()];

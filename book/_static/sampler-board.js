@@ -42,6 +42,10 @@ class DrawingBoard {
     this.said = document.createElement("span"); // where the brush is, for those who listen
     this.said.className = "dl-heard";
     this.said.setAttribute("aria-live", "polite");
+    this.here = document.createElement("span"); // over an empty board; its name says it to those who listen
+    this.here.className = "dl-here";
+    this.here.textContent = "draw here";
+    this.here.setAttribute("aria-hidden", "true");
     this.resize(28);
   }
 
@@ -227,6 +231,7 @@ class DrawingBoard {
   /* 4. What is seen. A hole is a pattern of squares, as nothing else is. */
 
   show() {
+    this.here.hidden = !this.empty;
     const dot = DrawingBoard.DOT;
     const side = this.side * dot;
     if (this.canvas.width !== side) Object.assign(this.canvas, { width: side, height: side });

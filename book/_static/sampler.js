@@ -148,7 +148,7 @@
       this.times = element("label", { className: "dl-wide" }, element("span", {}, "Noised to ", element("i", { textContent: "t" }), " = ", (this.time = element("output"))), element("input", { name: "t", type: "range", min: 50, max: 1000, step: 50 }));
       this.passes = chooser("passes", ...OTHERS.passes);
       this.sketch = element("div", { className: "dl-board", hidden: true },
-        element("div", { className: "dl-paper" }, this.board.canvas, this.board.said),
+        element("div", { className: "dl-paper" }, this.board.canvas, this.board.here, this.board.said),
         element("div", { className: "dl-tools" },
           this.tools,
           element("div", { className: "dl-buttons" }, command("Undo", () => this.board.undo()), command("Clear", () => this.board.clear()), this.takes)));
@@ -221,9 +221,10 @@
         pen.checked = true;
         this.board.tool = "pen";
       }
-      this.hint.textContent = start === "hole"
+      const what = start === "hole"
         ? "Draw a digit, or take one, and make a hole in it: the network fills the hole, and keeps the rest."
         : "Draw a digit, or take one. The more noise, the less of it is left, and the more its class has a say.";
+      this.hint.textContent = `${what} After the first Run it runs each time the pen is lifted.`;
       this.board.show();
       this.takes.disabled = this.result?.length !== this.board.pixels.length;
       this.offerSecond(second);
@@ -518,17 +519,18 @@
     end() {
       this.running = null;
       this.mark();
-      const [{ frames, plan }] = this.runs;
+      const [{ frames }] = this.runs;
       const size = this.network.size;
       this.result = frames.at(-1).x.slice(0, size);
       this.takes.disabled = size !== this.board.pixels.length;
+      const labels = [...new Set(this.runs.map((run) => run.plan.labels[0]))];
       const what = {
-        one: plan.labels[0] === null ? "a digit" : `a ${plan.labels[0]}`,
+        one: labels.map((label) => (label === null ? "any digit" : `${label === 8 ? "an" : "a"} ${label}`)).join(" and "),
         seeds: `${MANY} digits`,
         classes: "all ten classes",
       }[this.used.show];
       const steps = [...new Set(this.runs.map((run) => run.plan.numSteps))].join(" and ");
-      this.say(`Done: ${what} in ${steps} steps${this.runs.length > 1 ? ", two runs" : ""}.`);
+      this.say(`Done: asked for ${what}, ${steps} steps${this.runs.length > 1 ? ", two runs" : ""}.`);
     }
 
     toggle() {

@@ -269,7 +269,30 @@ def test_ten_classes_are_drawn_from_one_noise(tab):
         assert (last[label] - pixels(alone)[0]).abs().max() < 1e-4
     assert page.locator("[name=label]").is_disabled()
     told = page.locator(".dl-status").inner_text()
-    assert told == "Done: all ten classes in 5 steps."
+    assert told == "Done: asked for all ten classes, 5 steps."
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"label": 7}, "a 7, 5 steps"),
+        ({"label": 8}, "an 8, 5 steps"),
+        ({"label": ""}, "any digit, 5 steps"),
+        (
+            {"label": 7, "compare": "label", "second": 8},
+            "a 7 and an 8, 5 steps, two runs",
+        ),
+        (
+            {"label": 3, "compare": "steps", "second": 10},
+            "a 3, 5 and 10 steps, two runs",
+        ),
+    ],
+)
+def test_it_says_what_was_asked_for_and_does_not_judge(settings, told, tab):
+    page = tab()
+    small(page, **settings)
+    status = page.locator(".dl-status").inner_text()
+    assert status == f"Done: asked for {told}."
 
 
 def test_a_grid_shows_every_picture_in_its_place(tab):

@@ -207,6 +207,32 @@ def drawing(tab, how="drawing", **look):
     return page
 
 
+def test_an_empty_board_says_where_to_draw(tab):
+    page = drawing(tab)
+    canvas = page.locator(".dl-paper canvas")
+    here = page.get_by_text("draw here")
+    assert here.is_visible()
+    assert here.get_attribute("aria-hidden") == "true"
+    paper, words = canvas.bounding_box(), here.bounding_box()
+    assert paper == pytest.approx(words, abs=1)
+    assert set(page.evaluate(SEEN)) == {0}  # it is not in the picture
+    page.locator(".dl-paper").scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
+    page.mouse.down()
+    assert not here.is_visible()  # while it is still being drawn
+    page.mouse.up()
+    page.get_by_role("button", name="Clear").click()
+    assert here.is_visible()
+
+
+def test_the_help_says_when_it_runs(tab):
+    page = drawing(tab)
+    assert "runs each time the pen is lifted" in (
+        page.locator(".dl-tools > p").inner_text()
+    )
+
+
 def tool(page, name):
     page.get_by_role("radio", name=name, exact=True).check(force=True)
 

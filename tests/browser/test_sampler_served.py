@@ -114,7 +114,7 @@ def test_it_runs_under_a_strict_policy(served, tab):
     choose(page, "start", "drawing")
     page.get_by_label("Draw me a").select_option("3")
     run(page).click()
-    page.locator(".dl-status", has_text="Done: a 3 in 20").wait_for()
+    page.locator(".dl-status", has_text="asked for a 3, 20").wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Save picture").click()
     assert download.value.suggested_filename.startswith("digits-3")
