@@ -10,13 +10,14 @@ from diffusion_lessons import (
     load_images,
     q_sample,
     target,
+    x0_and_eps,
 )
 from diffusion_lessons.doctor import examine
 from diffusion_lessons.doctor import readings as read
 from diffusion_lessons.doctor.case import Case, levels_of
 from diffusion_lessons.doctor.exact import Exact
 from diffusion_lessons.doctor.faults import ShiftedTime
-from diffusion_lessons.doctor.guesses import linear_loss, mean_loss
+from diffusion_lessons.doctor.guesses import LinearGuess, MeanGuess
 from diffusion_lessons.doctor.reading_rows import reading_rows
 
 X = load_images("digits")[0]
@@ -24,7 +25,6 @@ CENTRES = X[:50]
 PICTURES = CENTRES.repeat(4, 1, 1, 1) + 0.1 * torch.randn(
     200, 1, 8, 8, generator=torch.Generator().manual_seed(0)
 )
-STEPS = torch.tensor([1, 10, 30, 50])
 
 
 def perfect(schedule, predicts, images=CENTRES, std=0.1):
@@ -43,37 +43,45 @@ def best(*given, **more):
 # The two stupid guesses
 
 
+def loss_of(guess, x0, noise, t, schedule, predicts):
+    xt = q_sample(x0, t, noise, schedule)
+    wanted = target(predicts, x0, noise, t, schedule)
+    return (guess(xt, t) - wanted).square().mean().item()
+
+
 @pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
-def test_the_loss_of_the_mean_is_that_of_guessing_it(schedule, predicts):
-    x0 = X[:512] - X[:512].mean(0)
-    noise = torch.randn_like(x0)
+def test_the_mean_guess_is_the_mean_of_the_target(schedule, predicts):
+    noise = torch.randn(len(X), 1, 8, 8)
+    noise -= noise.mean(0)
+    guess = MeanGuess(X, schedule, predicts)
     for t in (1, 10, 30, 50):
-        wanted = target(predicts, x0, noise, t, schedule)
-        expected = wanted.square().mean().item()
-        got = mean_loss(x0, torch.tensor([t]), schedule, predicts)
-        assert_close(got, expected, rtol=0.03, atol=0)
+        mean = target(predicts, X, noise, t, schedule).mean(0)
+        got = guess(torch.randn(2, 1, 8, 8), t)
+        assert_close(got, mean.expand(2, 1, 8, 8), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
 def test_no_linear_guess_of_a_pixel_is_better(schedule, predicts):
-    x0 = X[:512].double()
+    x0 = X.double()
     noise = torch.randn_like(x0)
+    guess = LinearGuess(x0, schedule, predicts)
     for t in (1, 10, 30, 50):
         xt = q_sample(x0, t, noise, schedule).flatten(1)
         wanted = target(predicts, x0, noise, t, schedule).flatten(1)
         xt, wanted = xt - xt.mean(0), wanted - wanted.mean(0)
         slope = (xt * wanted).sum(0) / xt.square().sum(0)
         fitted = (wanted - slope * xt).square().mean().item()
-        got = linear_loss(x0, torch.tensor([t]), schedule, predicts)
-        assert_close(got, fitted, rtol=0.03, atol=0)
+        got = loss_of(guess, x0, noise, t, schedule, predicts)
+        assert fitted <= got <= 1.02 * fitted
 
 
-def test_several_steps_are_averaged(schedule):
-    each = [
-        linear_loss(X, STEPS[i : i + 1], schedule, "v") for i in range(4)
-    ]
-    got = linear_loss(X, STEPS, schedule, "v")
-    assert_close(got, sum(each) / 4)
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+def test_a_guess_is_the_same_guess_in_every_target(schedule, predicts):
+    xt, t = torch.randn(3, 1, 8, 8), torch.tensor([1, 20, 50])
+    own = LinearGuess(X, schedule, "x0")(xt, t)
+    got = LinearGuess(X, schedule, predicts)(xt, t)
+    x0_hat, _ = x0_and_eps(got, xt, t, schedule, predicts)
+    assert_close(x0_hat, own, rtol=1e-4, atol=1e-4)
 
 
 # Reading a perfect network
@@ -273,10 +281,9 @@ def test_half_a_guess_is_something_learnt(schedule):
 def test_the_loss_is_given_beside_both_guesses(schedule):
     rows, cured = rows_of(perfect(schedule, "v"), schedule, "v")
     levels = levels_of(cured)
-    steps = levels.t.unique()
     loss = levels.losses(cured.ask(levels.xt, levels.t))["v"].mean().item()
-    mean = mean_loss(levels.x0, steps, schedule, "v")
-    linear = linear_loss(levels.x0, steps, schedule, "v")
+    mean = levels.loss(MeanGuess(PICTURES, schedule, "v"))
+    linear = levels.loss(LinearGuess(PICTURES, schedule, "v"))
     assert rows["untrained"].found.startswith(
         f"{loss / mean:.2f} of the loss of guessing the mean, "
         f"{loss / linear:.2f} of the best linear guess's; x0_hat is off by "
