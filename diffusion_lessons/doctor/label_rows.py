@@ -24,6 +24,7 @@ AVERAGE = Question(
     "about the same, or less",
 )
 KEPT = 0.5  # of what is learnt; less is no average of these weights
+BEHIND = 1.1  # times the live loss: no more than a little behind
 CHANGED = 1e-6  # of an answer: less is rounding
 SCALES = (0.0, 1.0, 3.0)
 GUIDED_TO = {  # what comes out at SCALES
@@ -147,5 +148,5 @@ def average_row(case: Case) -> Row:
     mean = levels.loss(MeanGuess(case.images, case.schedule, case.predicts))
     found = f"{average:.3f} averaged, {live:.3f} live, {mean:.3f} unlearnt"
     remedy = "ema.update(model) after every step; until then use model"
-    sick = not mean - average > KEPT * (mean - live)
-    return AVERAGE.judge(sick, found, remedy)
+    most = max(BEHIND * live, mean - KEPT * (mean - live))
+    return AVERAGE.judge(not average <= most, found, remedy)
