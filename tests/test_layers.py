@@ -45,9 +45,10 @@ ROOMS = {  # a module may import from the floors below its own
         {"door"},
     ],
     PACKAGE / "doctor": [
-        {"report", "case", "faults", "guesses", "exact", "order"},
-        {"measured"},
-        {"patients", "readings", "first_rows", "sampler_rows"},
+        {"report", "case", "faults", "exact", "order"},
+        {"measured", "guesses"}
+        | {"patients", "first_rows", "sampler_rows"},
+        {"readings"},
         {"reading_rows", "label_rows"},
         {"examine"},
         {"folder"},

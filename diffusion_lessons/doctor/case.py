@@ -16,6 +16,7 @@ from ..schedule import NoiseSchedule
 
 LEVELS, PICTURES = 8, 32  # steps, and images at each of them
 MANY_PIXELS = 400  # from here on a quarter of the images has to do
+FEW_PIXELS = 16  # of points, eight times as many are needed
 
 
 @dataclass
@@ -114,6 +115,11 @@ class Levels:
             for p in PREDICTIONS
         }
 
+    def loss(self, model: Any) -> float:
+        """The loss of a model that says itself what it predicts."""
+        losses = self.losses(model(self.xt, self.t))
+        return losses[model.predicts].mean().item()
+
     def each(self, x: Tensor) -> Tensor:
         """The mean over the pixels, (K, n): levels, images."""
         return x.flatten(1).double().mean(1).view(-1, self.count)
@@ -128,6 +134,7 @@ def levels_of(case: Case, images: Tensor | None = None) -> Levels:
     images = case.images if images is None else images
     generator, top = case.generator, case.schedule.num_steps
     n = PICTURES // (4 if images[0].numel() > MANY_PIXELS else 1)
+    n *= 8 if images[0].numel() < FEW_PIXELS else 1
     chosen = torch.randperm(len(images), generator=generator)[:n]
     x0 = images[chosen]
     noise = torch.randn(x0.shape, generator=generator)

@@ -147,7 +147,7 @@ class Dropping(Wrapped):
 
 
 class AsEps(Wrapped):
-    """A network read as one of eps, and rounded to bfloat16.
+    """A network read as one of eps, and rounded to about 1 %.
 
     The rounding stands for the error that every network of eps has. Where
     little is left of x_0, it is divided by almost nothing: the reason why
@@ -167,7 +167,8 @@ class AsEps(Wrapped):
         """The noise that the network sees in x, rounded."""
         output = self.model(x, t, *label)
         _, eps = x0_and_eps(output, x, t, self.schedule, self.predicts)
-        return eps.bfloat16().to(x)
+        digits, power = torch.frexp(eps)
+        return torch.ldexp((32 * digits).round() / 32, power)
 
 
 class Memory(Wrapped):

@@ -1,53 +1,61 @@
-"""The two stupid baselines: what is lost without any network."""
+"""The two stupid baselines: what can be guessed without any network.
+
+Both are models, (x, t) -> output, so their loss by t is that of a model.
+"""
 
 import torch
 from torch import Tensor
 
+from ..checks import Images, Pictures, Times, checked
+from ..prediction import Predicts, target
 from ..schedule import NoiseSchedule
+from .exact import as_output
 
 
-def mean_loss(
-    x0: Tensor, t: Tensor, schedule: NoiseSchedule, predicts: str
-) -> float:
-    """The loss of the mean target, over the steps *t*.
+class MeanGuess:
+    """Guesses the mean image and no noise, whatever it is shown.
 
-    For eps that is a guess of 0, whose loss is 1.
-
-    x0: (N, …)    t: (K,)
+    images: (N, …) whose mean it is
     """
-    variance = _variances(x0)[None]
-    alpha_bar = _alpha_bars(t, schedule)
-    at_each = {
-        "eps": torch.ones_like(alpha_bar),
-        "x0": variance + 0 * alpha_bar,
-        "v": alpha_bar + (1 - alpha_bar) * variance,
-    }
-    return at_each[predicts].mean().item()
+
+    @checked
+    def __init__(
+        self, images: Pictures, schedule: NoiseSchedule, predicts: Predicts
+    ):
+        self.mean = images.mean(0, keepdim=True)
+        self.schedule, self.predicts = schedule, predicts
+
+    @checked
+    def __call__(self, x: Images, t: Times) -> Tensor:
+        """(B, …) at the steps t to (B, …)."""
+        mean = self.mean.expand_as(x)
+        nothing = torch.zeros_like(x)
+        return target(self.predicts, mean, nothing, t, self.schedule)
 
 
-def linear_loss(
-    x0: Tensor, t: Tensor, schedule: NoiseSchedule, predicts: str
-) -> float:
-    """The loss of the best linear guess, pixel by pixel.
+class LinearGuess:
+    """The best guess that is linear in each pixel by itself.
 
-    From x_t = s x_0 + σ ε it guesses x_0 with the error
-    var σ² / (s² var + σ²) on average; an error of x_0 is s²/σ² times as
-    large on eps, and 1/σ² times as large on v.
+    Of x_t = s x_0 + σ ε it makes m + s var / (s² var + σ²) (x_t - s m),
+    with the mean m and the variance of that pixel.
 
-    x0: (N, …)    t: (K,)
+    images: (N, …) whose pixels they are
     """
-    variance = _variances(x0)[None]
-    signal2 = _alpha_bars(t, schedule)
-    sigma2 = 1 - signal2
-    on_x0 = variance * sigma2 / (signal2 * variance + sigma2)
-    factor = {"eps": signal2 / sigma2, "x0": 1, "v": 1 / sigma2}
-    return (on_x0 * factor[predicts]).mean().item()
 
+    @checked
+    def __init__(
+        self, images: Pictures, schedule: NoiseSchedule, predicts: Predicts
+    ):
+        self.mean = images.mean(0, keepdim=True)
+        self.variance = images.var(0, correction=0, keepdim=True)
+        self.schedule, self.predicts = schedule, predicts
 
-def _variances(x0: Tensor) -> Tensor:
-    """Of every pixel over the images, (D,) float64."""
-    return x0.flatten(1).double().var(0, correction=0)
-
-
-def _alpha_bars(t: Tensor, schedule: NoiseSchedule) -> Tensor:
-    return torch.as_tensor(schedule.alphas_cumprod)[t][:, None]
+    @checked
+    def __call__(self, x: Images, t: Times) -> Tensor:
+        """(B, …) at the steps t to (B, …)."""
+        t = torch.as_tensor(t).expand(len(x))
+        signal, sigma = self.schedule.signal_and_sigma(t, x)
+        seen = signal**2 * self.variance + sigma**2
+        slope = signal * self.variance / seen
+        x0_hat = self.mean + slope * (x - signal * self.mean)
+        return as_output(x0_hat, x, t, self.schedule, self.predicts)

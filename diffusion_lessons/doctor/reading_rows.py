@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 
 from ..prediction import x0_and_eps
 from .case import Case, levels_of
-from .guesses import mean_loss
+from .guesses import MeanGuess
 from .readings import (
     RANGES,
     SCHEDULES,
@@ -20,6 +21,7 @@ from .readings import (
 from .report import Question, Row
 
 LEAST = 0.2  # of what the linear guess gains on the mean
+FAINT = 0.05  # of the loss of the mean: the least that is to be gained
 UNTRAINED = Question(
     "untrained",
     "loss over t beside two stupid guesses, and x0_hat at three t",
@@ -64,7 +66,7 @@ class ToldAnother(nn.Module):
 
 def reading_rows(case: Case) -> tuple[list[Row], Case]:
     """Rows for untrained, range, target, t and schedule; the case cured."""
-    readings = all_readings(case)
+    readings = _readable(case)
     best = best_of(readings)
     cured = put_right(case, best)
     mean = _loss_of_mean(cured, case)
@@ -77,6 +79,20 @@ def reading_rows(case: Case) -> tuple[list[Row], Case]:
         for name, test in SWITCHES.items()
     ]
     return rows, cured
+
+
+def _readable(case: Case) -> list[Reading]:
+    """The readings with the labels; or without, where those say nothing.
+
+    What goes away from its class may still know what it does without.
+    """
+    readings = all_readings(case)
+    if case.labels is None or case.null is None:
+        return readings
+    without = replace(case, labels=torch.full_like(case.labels, case.null))
+    best = best_of(readings)
+    mean = _loss_of_mean(put_right(case, best), case)
+    return readings if _learnt(best, mean) else all_readings(without)
 
 
 def put_right(case: Case, best: Reading) -> Case:
@@ -98,15 +114,15 @@ def put_right(case: Case, best: Reading) -> Case:
 
 def _loss_of_mean(cured: Case, case: Case) -> float:
     """The loss of guessing the mean target, at the steps of the user."""
-    levels = levels_of(cured)
-    steps = levels_of(case).t.unique()
-    return mean_loss(levels.x0, steps, case.schedule, cured.predicts)
+    cured = replace(cured, schedule=case.schedule)
+    guess = MeanGuess(cured.images, cured.schedule, cured.predicts)
+    return levels_of(cured).loss(guess)
 
 
 def _learnt(best: Reading, mean: float) -> bool:
     """Whether it gains on the mean, measured by the linear guess."""
     gained = mean - best.loss
-    return gained > LEAST * max(mean - best.linear, 1e-12)
+    return gained > max(LEAST * (mean - best.linear), FAINT * mean)
 
 
 def _nothing_learnt(best: Reading, mean: float) -> list[Row]:

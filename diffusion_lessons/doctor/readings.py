@@ -6,9 +6,9 @@ is what the network was trained with.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
-from math import inf, log
+from math import inf, isfinite, log
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from torch import Tensor
 from ..prediction import PREDICTIONS
 from ..schedule import NoiseSchedule
 from .case import Case, Levels, levels_of
-from .guesses import linear_loss
+from .guesses import LinearGuess
 
 RANGES = {  # what is done to images: which images it can be done to
     "images * 2 - 1": (lambda x: x * 2 - 1, (0, 1)),
@@ -53,6 +53,7 @@ class Reading:
     losses: Tensor  # of each image at each level, (K, n)
     linear: float  # the loss of the best linear guess
     changes: tuple[str, ...]  # the switches that are not the user's
+    plain: "Reading | None" = None  # the same, told the user's own t
 
     @property
     def loss(self) -> float:
@@ -66,11 +67,19 @@ class Reading:
 
     @property
     def cost(self) -> float:
-        """What is to be small: the score, and a price for each change."""
+        """What is to be small: the score, and a price for each change.
+
+        Logarithms. Of another t or schedule every level counts the same,
+        how small its loss may be; noise says most where it is small.
+        """
         price = sum(PRICE[name] for name in self.changes)
         price += FOR_TWO * (len(self.changes) > 1)
-        score = self.score
-        return price + log(score) if 0 < score < inf else inf
+        plain = self.plain or self
+        if not 0 < plain.score < inf:
+            return inf
+        ratio = self.losses.mean(1) / plain.losses.mean(1)
+        cost = price + log(plain.score) + ratio.log().mean().item()
+        return cost if isfinite(cost) else inf
 
     def setting(self, switch: str) -> str:
         """The setting of one switch, in the user's words."""
@@ -102,11 +111,13 @@ def looked_up(t: Tensor, own: NoiseSchedule, other: NoiseSchedule):
 def all_readings(case: Case) -> list[Reading]:
     """Every way to read the network, the user's own first."""
     levels = levels_of(case)
-    return [
-        *_read(case, levels, levels.t),
-        *_other_times(case, levels),
-        *_other_ranges(case),
+    own = list(_read(case, levels, levels.t, case.images))
+    plain = {reading.predicts: reading for reading in own}
+    others = [
+        replace(reading, plain=plain[reading.predicts])
+        for reading in _other_times(case, levels)
     ]
+    return [*own, *others, *_other_ranges(case)]
 
 
 def _other_times(case: Case, levels: Levels) -> Iterator[Reading]:
@@ -115,11 +126,11 @@ def _other_times(case: Case, levels: Levels) -> Iterator[Reading]:
     for name, instead in told_instead(top).items():
         told = instead(levels.t)
         if not torch.equal(told, levels.t):
-            yield from _read(case, levels, told, t=name)
+            yield from _read(case, levels, told, case.images, t=name)
     for name, make in SCHEDULES.items():
         told = looked_up(levels.t, case.schedule, make(top))
         if not torch.equal(told, levels.t):
-            yield from _read(case, levels, told, schedule=name)
+            yield from _read(case, levels, told, case.images, schedule=name)
 
 
 def _other_ranges(case: Case) -> Iterator[Reading]:
@@ -129,12 +140,17 @@ def _other_ranges(case: Case) -> Iterator[Reading]:
     low, high = case.images.min().item(), case.images.max().item()
     for name, (move, (least, most)) in RANGES.items():
         if least <= low + 1e-6 and high - 1e-6 <= most and high > least:
-            levels = levels_of(case, move(case.images))
-            yield from _read(case, levels, levels.t, range=name)
+            moved = move(case.images)
+            levels = levels_of(case, moved)
+            yield from _read(case, levels, levels.t, moved, range=name)
 
 
 def _read(
-    case: Case, levels: Levels, told: Tensor, **changed: str
+    case: Case,
+    levels: Levels,
+    told: Tensor,
+    images: Tensor,
+    **changed: str,
 ) -> Iterator[Reading]:
     """The three targets, of the same answers; none if it will not answer.
 
@@ -146,7 +162,6 @@ def _read(
         if not changed:
             raise
         return
-    steps = levels.t.unique()
     losses = levels.losses(output)
     for predicts in sorted(PREDICTIONS, key=lambda p: p != case.predicts):
         other = [*changed, *["target"] * (predicts != case.predicts)]
@@ -155,7 +170,9 @@ def _read(
             **where,
             predicts=predicts,
             losses=losses[predicts],
-            linear=linear_loss(levels.x0, steps, levels.schedule, predicts),
+            linear=levels.loss(
+                LinearGuess(images, levels.schedule, predicts)
+            ),
             changes=tuple(other),
         )
 
@@ -179,7 +196,9 @@ def _is_clear(reading: Reading, own: Reading) -> bool:
         return True
     gains = reading.losses.mean(1) < CLEAR * own.losses.mean(1)
     broad = gains.double().mean().item() >= 0.5
-    return broad and surely(reading.losses.mean(0), own.losses.mean(0))
+    size = own.losses.mean(1, keepdim=True) + 1e-12
+    mine, other = (r.losses / size for r in (own, reading))
+    return broad and surely(other.mean(0), mine.mean(0))
 
 
 def surely(less: Tensor, more: Tensor) -> bool:

@@ -197,7 +197,7 @@ def copies_row(case: Case) -> Row:
     if not own > 0 or len(known) < 8:
         return COPIES.skip("the images are too few, or all the same")
     reach = known.abs().max().item()
-    steps = min(25, case.schedule.num_steps)
+    steps = min(50, case.schedule.num_steps)
     sampler = partial(ddim_sample, num_steps=steps, clip=reach)
     try:
         out = samples_of(case, sampler, 48)

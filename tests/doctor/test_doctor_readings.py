@@ -2,29 +2,22 @@
 
 import pytest
 import torch
-from torch.testing import assert_close
 
 from diffusion_lessons import (
     GaussianMixture,
     NoiseSchedule,
     load_images,
-    q_sample,
-    target,
 )
 from diffusion_lessons.doctor import examine
 from diffusion_lessons.doctor import readings as read
-from diffusion_lessons.doctor.case import Case, levels_of
+from diffusion_lessons.doctor.case import Case
 from diffusion_lessons.doctor.exact import Exact
-from diffusion_lessons.doctor.faults import ShiftedTime
-from diffusion_lessons.doctor.guesses import linear_loss, mean_loss
-from diffusion_lessons.doctor.reading_rows import reading_rows
 
 X = load_images("digits")[0]
 CENTRES = X[:50]
 PICTURES = CENTRES.repeat(4, 1, 1, 1) + 0.1 * torch.randn(
     200, 1, 8, 8, generator=torch.Generator().manual_seed(0)
 )
-STEPS = torch.tensor([1, 10, 30, 50])
 
 
 def perfect(schedule, predicts, images=CENTRES, std=0.1):
@@ -38,45 +31,6 @@ def case(model, schedule, predicts="eps", images=PICTURES):
 
 def best(*given, **more):
     return read.best_of(read.all_readings(case(*given, **more)))
-
-
-# The two stupid guesses
-
-
-@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
-def test_the_loss_of_the_mean_is_that_of_guessing_it(schedule, predicts):
-    x0 = X[:512] - X[:512].mean(0)
-    noise = torch.randn_like(x0)
-    for t in (1, 10, 30, 50):
-        wanted = target(predicts, x0, noise, t, schedule)
-        expected = wanted.square().mean().item()
-        got = mean_loss(x0, torch.tensor([t]), schedule, predicts)
-        assert_close(got, expected, rtol=0.03, atol=0)
-
-
-@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
-def test_no_linear_guess_of_a_pixel_is_better(schedule, predicts):
-    x0 = X[:512].double()
-    noise = torch.randn_like(x0)
-    for t in (1, 10, 30, 50):
-        xt = q_sample(x0, t, noise, schedule).flatten(1)
-        wanted = target(predicts, x0, noise, t, schedule).flatten(1)
-        xt, wanted = xt - xt.mean(0), wanted - wanted.mean(0)
-        slope = (xt * wanted).sum(0) / xt.square().sum(0)
-        fitted = (wanted - slope * xt).square().mean().item()
-        got = linear_loss(x0, torch.tensor([t]), schedule, predicts)
-        assert_close(got, fitted, rtol=0.03, atol=0)
-
-
-def test_several_steps_are_averaged(schedule):
-    each = [
-        linear_loss(X, STEPS[i : i + 1], schedule, "v") for i in range(4)
-    ]
-    got = linear_loss(X, STEPS, schedule, "v")
-    assert_close(got, sum(each) / 4)
-
-
-# Reading a perfect network
 
 
 @pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
@@ -207,80 +161,6 @@ def test_a_step_is_looked_up_by_its_noise():
     gap = schedule.alphas_cumprod[t] - other.alphas_cumprod[found]
     assert gap.abs().max() < 0.01
     assert torch.equal(read.looked_up(t, schedule, schedule), t)
-
-
-# The rows, and the case put right
-
-
-def rows_of(*given, **more):
-    rows, cured = reading_rows(case(*given, **more))
-    return {row.name: row for row in rows}, cured
-
-
-def test_a_wrong_target_is_said_with_both_numbers():
-    schedule = NoiseSchedule.linear(100)
-    rows, cured = rows_of(perfect(schedule, "v"), schedule, "eps")
-    levels = levels_of(cured)
-    losses = levels.losses(cured.ask(levels.xt, levels.t))
-    assert rows["target"].found == (
-        f"reads better as v than as eps: {losses['v'].mean():.3f} against "
-        f"{losses['eps'].mean():.3f}"
-    )
-    assert rows["target"].remedy == 'predicts="v"'
-    assert cured.predicts == "v"
-    assert not rows["schedule"].sick
-
-
-def test_what_is_found_is_put_right_for_the_tests_that_follow():
-    schedule, other = NoiseSchedule.cosine(20), NoiseSchedule.linear(20)
-    inner = perfect(schedule, "eps")
-    half = (CENTRES + 1) / 2
-    _, cured = rows_of(inner, schedule, images=half)
-    assert torch.allclose(cured.images, CENTRES, atol=1e-6)
-    _, cured = rows_of(inner, other)
-    assert torch.equal(cured.schedule.betas, schedule.betas)
-    late = ShiftedTime(lambda x, t: inner(x, t.clamp(1, 20)))
-    _, cured = rows_of(late, schedule)
-    x, t = torch.randn(2, 1, 8, 8), torch.tensor([5, 9])
-    assert torch.equal(cured.model(x, t), inner(x, t))
-
-
-@pytest.mark.parametrize(
-    "nothing",
-    [
-        lambda x, t: 0 * x,
-        lambda x, t: torch.sin(50 * x + t.view(-1, 1, 1, 1)),
-    ],
-    ids=["zero", "nonsense"],
-)
-@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
-def test_a_network_that_has_learnt_nothing_is_called_untrained(
-    nothing, predicts, schedule
-):
-    rows, _ = rows_of(nothing, schedule, predicts)
-    assert rows["untrained"].sick
-    for name in ("range", "target", "t", "schedule"):
-        assert rows[name].verdict == "not asked"
-
-
-def test_half_a_guess_is_something_learnt(schedule):
-    """Half of what a perfect network knows: weak, but not untrained."""
-    inner = perfect(schedule, "eps")
-    rows, _ = rows_of(lambda x, t: 0.6 * inner(x, t), schedule)
-    assert not rows["untrained"].sick
-
-
-def test_the_loss_is_given_beside_both_guesses(schedule):
-    rows, cured = rows_of(perfect(schedule, "v"), schedule, "v")
-    levels = levels_of(cured)
-    steps = levels.t.unique()
-    loss = levels.losses(cured.ask(levels.xt, levels.t))["v"].mean().item()
-    mean = mean_loss(levels.x0, steps, schedule, "v")
-    linear = linear_loss(levels.x0, steps, schedule, "v")
-    assert rows["untrained"].found.startswith(
-        f"{loss / mean:.2f} of the loss of guessing the mean, "
-        f"{loss / linear:.2f} of the best linear guess's; x0_hat is off by "
-    )
 
 
 def test_a_gain_at_one_level_alone_is_none():

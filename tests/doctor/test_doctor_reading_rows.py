@@ -1,0 +1,96 @@
+"""What is said of how a network is read, and the case put right."""
+
+import pytest
+import torch
+
+from diffusion_lessons import NoiseSchedule, load_images
+from diffusion_lessons.doctor.case import Case, levels_of
+from diffusion_lessons.doctor.exact import Exact
+from diffusion_lessons.doctor.faults import ShiftedTime
+from diffusion_lessons.doctor.guesses import LinearGuess, MeanGuess
+from diffusion_lessons.doctor.reading_rows import reading_rows
+
+X = load_images("digits")[0]
+CENTRES = X[:50]
+PICTURES = CENTRES.repeat(4, 1, 1, 1) + 0.1 * torch.randn(
+    200, 1, 8, 8, generator=torch.Generator().manual_seed(0)
+)
+
+
+def perfect(schedule, predicts, images=CENTRES, std=0.1):
+    """The network of the digits that guesses as well as can be."""
+    return Exact(images, std, None, schedule, predicts)
+
+
+def case(model, schedule, predicts="eps", images=PICTURES):
+    return Case(model, schedule, images, None, predicts)
+
+
+def rows_of(*given, **more):
+    rows, cured = reading_rows(case(*given, **more))
+    return {row.name: row for row in rows}, cured
+
+
+def test_a_wrong_target_is_said_with_both_numbers():
+    schedule = NoiseSchedule.linear(100)
+    rows, cured = rows_of(perfect(schedule, "v"), schedule, "eps")
+    levels = levels_of(cured)
+    losses = levels.losses(cured.ask(levels.xt, levels.t))
+    assert rows["target"].found == (
+        f"reads better as v than as eps: {losses['v'].mean():.3f} against "
+        f"{losses['eps'].mean():.3f}"
+    )
+    assert rows["target"].remedy == 'predicts="v"'
+    assert cured.predicts == "v"
+    assert not rows["schedule"].sick
+
+
+def test_what_is_found_is_put_right_for_the_tests_that_follow():
+    schedule, other = NoiseSchedule.cosine(20), NoiseSchedule.linear(20)
+    inner = perfect(schedule, "eps")
+    half = (CENTRES + 1) / 2
+    _, cured = rows_of(inner, schedule, images=half)
+    assert torch.allclose(cured.images, CENTRES, atol=1e-6)
+    _, cured = rows_of(inner, other)
+    assert torch.equal(cured.schedule.betas, schedule.betas)
+    late = ShiftedTime(lambda x, t: inner(x, t.clamp(1, 20)))
+    _, cured = rows_of(late, schedule)
+    x, t = torch.randn(2, 1, 8, 8), torch.tensor([5, 9])
+    assert torch.equal(cured.model(x, t), inner(x, t))
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        lambda x, t: 0 * x,
+        lambda x, t: torch.sin(50 * x + t.view(-1, 1, 1, 1)),
+    ],
+    ids=["zero", "nonsense"],
+)
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+def test_a_network_that_has_learnt_nothing_is_called_untrained(
+    nothing, predicts, schedule
+):
+    rows, _ = rows_of(nothing, schedule, predicts)
+    assert rows["untrained"].sick
+    for name in ("range", "target", "t", "schedule"):
+        assert rows[name].verdict == "not asked"
+
+
+def test_half_a_guess_is_something_learnt(schedule):
+    """Half of what a perfect network knows: weak, but not untrained."""
+    inner = perfect(schedule, "eps")
+    rows, _ = rows_of(lambda x, t: 0.6 * inner(x, t), schedule)
+    assert not rows["untrained"].sick
+
+
+def test_the_loss_is_given_beside_both_guesses(schedule):
+    rows, cured = rows_of(perfect(schedule, "v"), schedule, "v")
+    levels = levels_of(cured)
+    loss = levels.losses(cured.ask(levels.xt, levels.t))["v"].mean().item()
+    mean = levels.loss(MeanGuess(PICTURES, schedule, "v"))
+    linear = levels.loss(LinearGuess(PICTURES, schedule, "v"))
+    assert rows["untrained"].found.startswith(
+        f"{loss / mean:.2f} of the loss of guessing the mean, "
+        f"{loss / linear:.2f} of the best linear guess's; x0_hat is off by "
+    )
