@@ -46,7 +46,8 @@ def task_of(name: str) -> Task:
     """The task of this name; an error that names all, if there is none."""
     if name not in TASKS:
         raise InputError(
-            f"there is no task {name!r}; there are {', '.join(TASKS)}: "
-            'check(function, "q_step") says which is meant'
+            f"there is no task {name!r}: give the function its name from "
+            'the notebook, or say which it is, as check(mine, "q_step"); '
+            f"there are {', '.join(TASKS)}"
         )
     return TASKS[name]

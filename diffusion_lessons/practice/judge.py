@@ -15,6 +15,9 @@ from .verdict import Verdict
 SECONDS = 10.0  # that all calls of one check may take
 TOO_SLOW = 100  # times what ours takes, and then at least
 NOTICED = 1.0  # seconds
+CALLED = (
+    " A function that it calls is still to be written: do that one first."
+)
 SPREAD = (
     " A number for each picture has shape (B,); it multiplies pictures "
     "as (B, 1, 1, 1), for instance after .reshape(-1, 1, 1, 1), and one "
@@ -108,8 +111,9 @@ def named(slip: Slip, task: Task) -> Verdict:
 def _broken(task, done, right) -> Verdict | None:
     for case, own, ours in zip(task.cases, done, right, strict=False):
         if own.error:
-            text = f"With {case.words}, it raised {own.error}"
-            text += f", at the line `{own.line}`." if own.line else "."
+            where = f"the line `{own.line}`" if own.line else "it"
+            text = f"With {case.words}, {where} raised {own.error}."
+            text += CALLED * (own.error == "NotImplementedError")
             if {"t", "timesteps", "embedding"} & set(task.parameters):
                 text += SPREAD * ("match the size of tensor" in own.error)
             return Verdict(task.name, "error", text)

@@ -199,7 +199,15 @@ def _raised(error: BaseException, function: Callable) -> Outcome:
     gap = GAP.search(words) is not None
     stub = isinstance(error, NotImplementedError)  # torch has them, too
     stub = stub and (not str(error) or "NotImplementedError" in line)
+    stub = stub and _in_its_own_lines(error, function)
     return Outcome(error=words, line=line, unwritten=stub or gap)
+
+
+def _in_its_own_lines(error: BaseException, function: Callable) -> bool:
+    """It was raised by the function itself, and by none that it calls."""
+    code = getattr(function, "__code__", None)
+    *_, last = _frames(error)
+    return code is None or last.name == code.co_name
 
 
 def _line_of(error: BaseException, function: Callable) -> str:

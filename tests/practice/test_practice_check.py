@@ -63,6 +63,15 @@ def test_a_stub_is_answered_kindly(stub):
     assert text == f"Still to be written: it shall {Q_STEP.goal}."
 
 
+def test_a_function_that_calls_a_stub_is_not_one():
+    def calls(x_prev, t, noise, schedule):
+        return raising(x_prev, t, noise, schedule)
+
+    kind, text = said(calls)
+    assert kind == "error"
+    assert "A function that it calls is still to be written" in text
+
+
 def test_dots_in_an_index_are_no_gap():
     def indexed(x_prev, t, noise, schedule):
         return right(x_prev, t, noise, schedule)[..., :]
@@ -402,9 +411,7 @@ def test_check_takes_the_function_itself():
 
 
 def test_an_unknown_task_names_all():
-    with pytest.raises(
-        InputError, match=r"no task 'right'.*q_step, q_chain"
-    ):
+    with pytest.raises(InputError, match=r"no task 'right': give.*q_chain"):
         check(right)
     with pytest.raises(InputError, match="no task 'q_jump'"):
         task_of("q_jump")

@@ -59,6 +59,10 @@ frechet_distance = Task(
             lambda: (square(), 3 * square()),
         ),
         Case(
+            "x = the corners of a square of side 0.2, y = 3 x",
+            lambda: (0.1 * square(), 0.3 * square()),
+        ),
+        Case(
             "6 and 9 points in a plane",
             lambda: (
                 _cloud(6, 0, [[2.0, 1.0], [0.0, 1.0]], [1.0, 2.0]),

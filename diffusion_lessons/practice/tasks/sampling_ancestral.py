@@ -48,6 +48,10 @@ ancestral_step = Task(
             lambda: (one(), one(0.0), 1, one(), TEN),
         ),
         Case(
+            "x̂_0 = 0, x_t = 0, noise = 1, t = 2",
+            lambda: (one(0.0), one(0.0), 2, one(), TEN),
+        ),
+        Case(
             "three pictures at t = 7",
             lambda: (
                 normal(3, 1, 4, 4),

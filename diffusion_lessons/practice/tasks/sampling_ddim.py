@@ -17,6 +17,21 @@ DIAL = "8.3 A dial between the two"
 PART = "8.9 Start from a picture, keep a part"
 WRONG = "8.11 What people get wrong here"
 
+
+def _stops(result, given):
+    """The stops, and how many of them are no integers."""
+    rows = isinstance(result, list | tuple | range)
+    if not (rows or hasattr(result, "__array__")):
+        return None
+    row = torch.as_tensor(result)
+    return [row.double(), float(row.is_floating_point() * row.numel())]
+
+
+def _whole(stops):
+    """A list or a tensor of integers."""
+    return stops.long() if isinstance(stops, torch.Tensor) else stops
+
+
 ddim_timesteps = Task(
     "ddim_timesteps",
     chapter=8,
@@ -29,6 +44,8 @@ ddim_timesteps = Task(
         "squeeze the stops together near 0, for instance along a square, "
         "and see what 10 such steps draw (section 8.5)"
     ),
+    observe=_stops,
+    seen=("what is returned", "the number of stops of a float type"),
     cases=[
         Case("T = 10 and 2 steps", lambda: (10, 2)),
         Case("T = 10 and 3 steps", lambda: (10, 3)),
@@ -48,7 +65,7 @@ for words, section, way in (
         "there are num_steps numbers, which make one step less: between "
         "num_steps + 1 stops there are num_steps steps",
         FIRST,
-        lambda T, n: torch.linspace(T, 0, n).round(),
+        lambda T, n: _whole(torch.linspace(T, 0, n).round()),
     ),
     (
         "the last stop, 0, is missing, so that the walk never arrives "
@@ -65,7 +82,7 @@ for words, section, way in (
     (
         "the stops begin at T − 1, but the steps of a schedule go up to T",
         WRONG,
-        lambda T, n: torch.linspace(T - 1, 0, n + 1).round(),
+        lambda T, n: _whole(torch.linspace(T - 1, 0, n + 1).round()),
     ),
     (
         "the stops are spaced in the way that is called leading, which "
@@ -76,7 +93,7 @@ for words, section, way in (
     (
         "the stops end at 1 and not at 0, the clean picture",
         FIRST,
-        lambda T, n: torch.linspace(T, 1, n + 1).round(),
+        lambda T, n: _whole(torch.linspace(T, 1, n + 1).round()),
     ),
     (
         "the stops are cut down to whole numbers, and not rounded",
@@ -100,6 +117,12 @@ for words, section, way in (
         "only where T is a multiple of num_steps",
         FIRST,
         lambda T, n: torch.arange(T, -1, -(T // n)),
+    ),
+    (
+        "the stops are whole, but of a float type, and no table can be "
+        "read at 7.0: `.long()` is missing",
+        WRONG,
+        lambda T, n: torch.linspace(T, 0, n + 1).round(),
     ),
     (
         "the stops rise from 0 to T, and a sampler walks down",
@@ -244,6 +267,21 @@ for words, section, factors in (
 
 
 @ddim_step.slip(
+    "t and s are exchanged: ᾱ_t stands where ᾱ_s should, and ᾱ_s where ᾱ_t",
+    KEEP,
+)
+def _(x0_hat, eps_hat, t, s, noise, schedule, eta):
+    a_t, a_s = schedule.alpha_bar(s), schedule.alpha_bar(t)
+    tau2 = (
+        eta**2 * (1 - a_s) / (1 - a_t) * (1 - a_t / a_s) if a_t < 1 else 0
+    )
+    rest = sqrt(max(0.0, 1 - a_s - tau2))
+    return (
+        sqrt(a_s) * x0_hat + rest * eps_hat + sqrt(max(0.0, tau2)) * noise
+    )
+
+
+@ddim_step.slip(
     "the α of one step stands where ᾱ, the product of all, should", KEEP
 )
 def _(x0_hat, eps_hat, t, s, noise, schedule, eta):
@@ -309,6 +347,15 @@ held = Task(
 )
 def _(x, known, mask, s, noise, schedule):
     return right_held(x, known, 1 - mask, s, noise, schedule)
+
+
+@held.slip(
+    "x_0 and the noise are scaled by ᾱ and 1 − ᾱ, and not by their roots",
+    "2.9 Two slips, two numbers",
+)
+def _(x, known, mask, s, noise, schedule):
+    a = schedule.alpha_bar(s)
+    return mask * (a * known + (1 - a) * noise) + (1 - mask) * x
 
 
 @held.slip(

@@ -29,6 +29,9 @@ def _draw(x0, schedule, generator):
     return _randint(1, schedule.num_steps + 1, x0, generator)
 
 
+SEED = 8191  # that no reader will think of
+
+
 def _of_draws(t, given):
     """What is true of right draws, whichever they are."""
     if not isinstance(t, Tensor):
@@ -45,7 +48,8 @@ def _of_draws(t, given):
         times.unique().numel(),
         t.is_floating_point() * t.numel(),
         int(((share - 1 / T).abs() > 0.02).sum()),
-        float(not torch.equal(state, unused.manual_seed(0).get_state())),
+        float(not torch.equal(state, unused.manual_seed(SEED).get_state())),
+        float(given["generator"].initial_seed() != SEED),
     ]
 
 
@@ -54,7 +58,7 @@ def _pictures(number):
 
 
 def _generator():
-    return torch.Generator().manual_seed(0)
+    return torch.Generator().manual_seed(SEED)
 
 
 draw_t = Task(
@@ -75,6 +79,7 @@ draw_t = Task(
         "the number of t that are no integers",
         "the number of t that come too often or too seldom",
         "the use of the generator (1: used, 0: not)",
+        "a new start of the generator (1: started anew, 0: not)",
     ),
     cases=[
         Case(
@@ -109,6 +114,15 @@ def _(x0, schedule, generator):
 )
 def _(x0, schedule, generator):
     return _randint(0, schedule.num_steps + 1, x0, generator)
+
+
+@draw_t.slip(
+    "the generator is started anew in every call, so that every step draws "
+    "the same t: it is only to be handed on",
+    "4.9 Seeds, and going on after a stop",
+)
+def _(x0, schedule, generator):
+    return _draw(x0, schedule, generator.manual_seed(0))
 
 
 @draw_t.slip("one t is drawn for all pictures together", REAL)
@@ -288,6 +302,15 @@ def _(model, x0, t, noise, schedule):
 def _(model, x0, t, noise, schedule):
     share = t.reshape(-1, 1, 1, 1) / schedule.num_steps
     return F.mse_loss(model(mix(x0, noise, share), t), noise)
+
+
+@diffusion_loss.slip(
+    "x_0 and the noise are scaled by ᾱ and 1 − ᾱ, and not by their roots",
+    "2.9 Two slips, two numbers",
+)
+def _(model, x0, t, noise, schedule):
+    a = at(schedule.alphas_cumprod, t, x0)
+    return F.mse_loss(model(a * x0 + (1 - a) * noise, t), noise)
 
 
 @diffusion_loss.slip(
@@ -503,7 +526,11 @@ def _(*given):
     return -_step_on(lambda *them: -_loss(*them), *given)
 
 
-@training_step.slip("two steps are taken, and not one", GUESS)
+@training_step.slip(
+    "two steps are taken, or `backward` is called twice, so that the "
+    "gradient counts double",
+    GUESS,
+)
 def _(model, x0, t, noise, schedule, optimizer):
     value = _step(model, x0, t, noise, schedule, optimizer)
     optimizer.step()
