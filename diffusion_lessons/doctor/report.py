@@ -64,7 +64,7 @@ class Report:
 
     @property
     def first(self) -> Row | None:
-        """The first row that is sick: what to change first."""
+        """The first row that is sick, which says what to change first."""
         return next((row for row in self.rows if row.sick), None)
 
     @property
@@ -85,7 +85,7 @@ class Report:
 
     @property
     def summary(self) -> str:
-        """One sentence: healthy, or the first switch that is wrong."""
+        """In one sentence, the first switch that is wrong, if any is."""
         if self.first is None:
             asked = sum(row.verdict == HEALTHY for row in self.rows)
             return f"healthy: {asked} tests found nothing wrong"
