@@ -154,6 +154,9 @@ def test_a_new_network_is_untrained_and_nothing_else():
     for model in (TimeUNet(1, 8), IgnoreTime(BasicUNet())):
         report = examine(model, SCHEDULE, X)
         assert report["untrained"].sick
+        assert not {"labels", "clip", "copies"} & {
+            r.name for r in report.rows
+        }
 
 
 def test_a_network_in_another_dtype_is_asked_in_its_own():
