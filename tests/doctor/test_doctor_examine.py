@@ -154,13 +154,20 @@ def test_a_new_network_is_untrained_and_nothing_else():
     for model in (TimeUNet(1, 8), IgnoreTime(BasicUNet())):
         report = examine(model, SCHEDULE, X)
         assert report["untrained"].sick
+        assert not {"labels", "clip", "copies"} & {
+            r.name for r in report.rows
+        }
 
 
 def test_a_network_in_another_dtype_is_asked_in_its_own():
-    net = patient("healthy")
-    double = copy.deepcopy(net.model).double()
-    chart = {**net.chart(), "model": double}
-    assert examine(**chart)
+    torch.manual_seed(0)
+    model = TimeUNet(1, 8)
+    for p in model.parameters():
+        nn.init.normal_(p, std=0.1)
+    single = examine(model, SCHEDULE, X)
+    double = examine(copy.deepcopy(model).double(), SCHEDULE, X)
+    assert double["time"].found == single["time"].found
+    assert double.sick == single.sick
 
 
 def test_three_channels_and_points_are_taken():

@@ -2,6 +2,7 @@
 
 import torch
 
+from diffusion_lessons import NoiseSchedule
 from diffusion_lessons.doctor import faults as wrong
 
 
@@ -68,3 +69,14 @@ def test_one_weight_is_no_number_and_only_in_the_copy():
     sick = wrong.with_nan(model)
     assert sum(p.isnan().sum() for p in sick.parameters()) == 1
     assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_the_last_step_adds_noise_to_what_was_guessed():
+    schedule = NoiseSchedule.linear(50)
+    x_T = torch.randn(64, 1, 8, 8)
+    *_, last = wrong.noisy_end_sample(
+        lambda x, t: 0 * x, x_T, schedule, 5, predicts="x0"
+    )
+    sigma = schedule.sqrt_one_minus_alphas_cumprod[10].item()
+    assert last.t == 0
+    assert abs(last.x.std().item() / sigma - 1) < 0.05

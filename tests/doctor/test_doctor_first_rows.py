@@ -118,6 +118,11 @@ def test_one_part_left_in_training_is_enough():
     assert first.mode_row(case(model)).sick
 
 
+def test_statistics_of_the_batch_give_one_answer_but_not_that_of_eval():
+    assert first.mode_row(case(Flat(nn.BatchNorm2d(1)).train())).sick
+    assert not first.mode_row(case(Flat(nn.BatchNorm2d(1)).eval())).sick
+
+
 def test_training_mode_alone_does_no_harm():
     model = Flat(nn.Conv2d(1, 1, 3, padding=1)).train()
     assert not first.mode_row(case(model)).sick

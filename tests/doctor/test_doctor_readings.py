@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.testing import assert_close
 
 from diffusion_lessons import (
     GaussianMixture,
@@ -176,3 +177,25 @@ def test_a_gain_at_one_level_alone_is_none():
     later = next(r for r in readings if r.changes and r.t == "t + 1")
     assert later.score < 0.9 * readings[0].score
     assert read.best_of(readings).changes == ()
+
+
+def reading(loss, *changes, linear=0.5):
+    losses = torch.full((8, 32), loss) + 0.01 * torch.arange(32) / 32
+    return read.Reading("", "", "", "eps", losses, linear, changes)
+
+
+def test_a_loss_is_told_in_shares_of_the_linear_guess():
+    assert_close(reading(0.25).score, reading(0.25).loss / 0.5)
+    assert reading(0.25, linear=0.1).score > 4 * reading(0.25).score
+
+
+@pytest.mark.parametrize(
+    ("switch", "little", "enough"),
+    [("t", 0.99, 0.95), ("schedule", 0.99, 0.95), ("target", 0.9, 0.8)],
+)
+def test_another_setting_has_to_be_better_by_its_price(
+    switch, little, enough
+):
+    own = reading(1.0)
+    assert read.best_of([own, reading(little, switch)]) is own
+    assert read.best_of([own, reading(enough, switch)]) is not own
