@@ -24,8 +24,8 @@ class Verdict:
         return self.kind == "right"
 
     def __repr__(self) -> str:
-        return f"{MARKS.get(self.kind, '✗')} {self.task}: {self.text}"
+        return f"{MARKS.get(self.kind, '×')} {self.task}: {self.text}"
 
     def _repr_markdown_(self) -> str:
-        mark = MARKS.get(self.kind, "✗")
+        mark = MARKS.get(self.kind, "×")
         return f"{mark} **`{self.task}`** {self.text}"

@@ -285,7 +285,7 @@ def test_a_terminal_shows_who_has_what_right(handed):
     said = "\n".join(handed.said)
     assert "a first: 01.ipynb, 2 of 2 right\n  ✓ q_step: right" in said
     slip = TASKS["q_step"].slips[0]
-    assert f"  ✗ q_step: slip, {slip.section}\n      {slip.words}" in said
+    assert f"  × q_step: slip, {slip.section}\n      {slip.words}" in said
     assert f"  1 × q_step: {slip.words}" in said
     assert "  … q_step: unwritten" in said
     assert "  – q_chain: missing\n      It is not in the notebook." in said

@@ -434,7 +434,7 @@ def test_a_verdict_shows_itself_everywhere():
     slip = Q_STEP.slips[0]
     verdict = judge.judge(Q_STEP, judge.outcomes(slip.function, Q_STEP))
     assert repr(verdict) == (
-        f"✗ q_step: This is what comes out when {slip.words}. See section "
+        f"× q_step: This is what comes out when {slip.words}. See section "
         "1.4, “Why two square roots”."
     )
 

@@ -87,7 +87,7 @@ def block(marks: list[Mark]) -> str:
 
 def _line(mark: Mark) -> str:
     verdict = mark.verdict
-    sign = SIGNS.get(verdict.kind, "✗")
+    sign = SIGNS.get(verdict.kind, "×")
     lines = [f"  {sign} {mark.task}: {verdict.kind}"]
     if verdict.slip:
         lines[0] += f", {verdict.section}"
