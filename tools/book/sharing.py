@@ -108,12 +108,17 @@ def _font(name: str, size: int) -> ImageFont.FreeTypeFont:
     return ImageFont.truetype(fonts / f"{name}.ttf", size)
 
 
+def card_of(name: str) -> str:
+    """Where the card of a page lies: two pages may end in one word."""
+    return f"{CARDS}/{name.removeprefix('book/').replace('/', '-')}.png"
+
+
 def describe(app: Sphinx, name: str, _template, context, doctree) -> None:
     """Say what the tags of a page are to hold."""
     if doctree is None:  # as the search page: nothing to share
         return
     about = description(doctree)
-    address = f"{CARDS}/{Path(name).name}.png"
+    address = card_of(name)
     site = app.config.ogp_site_url
     context["meta"] = (context.get("meta") or {}) | {
         "og:description": about,
@@ -139,7 +144,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         title = app.env.titles[name].astext()
         picture, _ = figure(Path(name).name)
         drawn = card(title, app.config.project, picture).quantize(64)
-        drawn.save(out / CARDS / f"{Path(name).name}.png", optimize=True)
+        drawn.save(out / card_of(name), optimize=True)
     (out / "sitemap.xml").write_text(sitemap(app), encoding="utf-8")
 
 
