@@ -275,7 +275,7 @@ def test_new_settings_in_the_middle_of_a_run_leave_nothing_behind(tab):
     film = page.evaluate(FILM)
     assert [f["t"] for f in film] == ddim_timesteps(1000, 10)
     assert {len(f["x"]) for f in film} == {64}
-    assert "a 1 in 10 steps" in page.locator(".dl-status").inner_text()
+    assert "a 1, 10 steps" in page.locator(".dl-status").inner_text()
     alone = page.evaluate(
         """async () => {
             const network = await diffusionSampler.network('digits');
@@ -379,8 +379,8 @@ def test_run_goes_on_from_where_it_is(before, motion, shown, tab):
 @pytest.mark.parametrize(
     ("label", "alone", "words", "file"),
     [
-        (0, {"label": 0, "scale": 2}, "a 0 in 5 steps", "digits-0-"),
-        ("", {"label": 10, "scale": 1}, "a digit in 5", "digits-any-"),
+        (0, {"label": 0, "scale": 2}, "a 0, 5 steps", "digits-0-"),
+        ("", {"label": 10, "scale": 1}, "a digit, 5", "digits-any-"),
     ],
 )
 def test_zero_is_a_class_and_any_is_none(label, alone, words, file, tab):
