@@ -380,7 +380,7 @@ def test_run_goes_on_from_where_it_is(before, motion, shown, tab):
     ("label", "alone", "words", "file"),
     [
         (0, {"label": 0, "scale": 2}, "a 0, 5 steps", "digits-0-"),
-        ("", {"label": 10, "scale": 1}, "a digit, 5", "digits-any-"),
+        ("", {"label": 10, "scale": 1}, "any digit, 5", "digits-any-"),
     ],
 )
 def test_zero_is_a_class_and_any_is_none(label, alone, words, file, tab):
