@@ -11,9 +11,8 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     FlowMatchEulerDiscreteScheduler,
-    UNet2DModel,
 )
-from theirs import NAMES, TYPES
+from theirs import NAMES, TYPES, small_unet
 from torch.testing import assert_close
 
 from diffusion_lessons import (
@@ -51,22 +50,6 @@ def name(request):
 @pytest.fixture(params=TYPES)
 def predicts(request):
     return request.param
-
-
-def small_unet(classes=None):
-    """A small network of theirs, with random weights."""
-    torch.manual_seed(0)
-    return UNet2DModel(
-        sample_size=8,
-        in_channels=1,
-        out_channels=1,
-        layers_per_block=1,
-        block_out_channels=(8, 16),
-        norm_num_groups=8,
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        num_class_embeds=classes,
-    ).eval()
 
 
 def awake(**settings):

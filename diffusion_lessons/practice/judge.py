@@ -43,7 +43,7 @@ def outcomes(
     ended, _ = within(seconds, run_all)
     if not ended and not (done and done[-1].endless):
         done.append(Outcome(endless=True, seconds=seconds))
-    return done
+    return [*done]  # what is left behind may still be writing
 
 
 def _outcome(function: Callable, task: Task, case: Case) -> Outcome:
@@ -296,16 +296,11 @@ def _even(x: Tensor) -> bool:
 def signature_of(function: Callable, task: Task) -> str:
     """What is wrong with the arguments that a function takes, or ""."""
     try:
-        signature = inspect.signature(function)
-        signature.bind(*_some(task))
+        inspect.signature(function).bind(*task.cases[0].make())
     except TypeError:
         takes = ", ".join(task.parameters)
         return f"It should take ({takes}); yours takes {_spoken(function)}."
     return ""
-
-
-def _some(task: Task) -> tuple:
-    return task.cases[0].make()
 
 
 def _spoken(function: Any) -> str:

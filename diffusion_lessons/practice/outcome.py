@@ -6,7 +6,7 @@ import random
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -206,21 +206,17 @@ def _raised(error: BaseException, function: Callable) -> Outcome:
 def _in_its_own_lines(error: BaseException, function: Callable) -> bool:
     """It was raised by the function itself, and by none that it calls."""
     code = getattr(function, "__code__", None)
-    *_, last = _frames(error)
+    last = traceback.extract_tb(error.__traceback__)[-1]
     return code is None or last.name == code.co_name
 
 
 def _line_of(error: BaseException, function: Callable) -> str:
     """The last line of the file of the function on the way to the error."""
     code = getattr(function, "__code__", None)
-    for frame in reversed(list(_frames(error))):
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
         if code is not None and frame.filename == code.co_filename:
             return linecache.getline(frame.filename, frame.lineno).strip()
     return ""
-
-
-def _frames(error: BaseException) -> Iterator[traceback.FrameSummary]:
-    yield from traceback.extract_tb(error.__traceback__)
 
 
 def _has_no_body(result: Any, function: Callable) -> bool:

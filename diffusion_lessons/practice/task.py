@@ -96,6 +96,18 @@ def normal(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(shape, generator=generator)
 
 
+def three(schedule: NoiseSchedule = TEN) -> tuple:
+    """Three pictures, something else of that shape, and a t for each."""
+    t = torch.tensor([1, 4, schedule.num_steps])
+    return normal(3, 1, 4, 4), normal(3, 1, 4, 4, seed=1), t, schedule
+
+
+def three_noised() -> tuple:
+    """The same as (pictures, t, noise, schedule)."""
+    pictures, noise, t, schedule = three()
+    return pictures, t, noise, schedule
+
+
 def model(network: Callable) -> Callable:
     """Give a network the name that errors in its call should show."""
     network.__name__ = network.__qualname__ = "model"

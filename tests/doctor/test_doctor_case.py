@@ -2,30 +2,11 @@
 
 import pytest
 import torch
+from patients_of_tests import Flat, X, case
 from torch import nn
 
-from diffusion_lessons import NoiseSchedule, load_images
 from diffusion_lessons.doctor import first_rows as first
-from diffusion_lessons.doctor.case import Case, asked, levels_of, untouched
-
-SCHEDULE = NoiseSchedule.linear(40)
-X = load_images("digits")[0][:64]
-
-
-def case(model=lambda x, t: x * t.view(-1, 1, 1, 1), images=X, **more):
-    given = {"labels": None, "predicts": "eps", **more}
-    return Case(model, SCHEDULE, images, **given)
-
-
-class Flat(nn.Module):
-    """(x, t) -> one layer of x, times t."""
-
-    def __init__(self, *layers):
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x, t):
-        return self.layers(x) * t.view(-1, 1, 1, 1) / 40
+from diffusion_lessons.doctor.case import asked, levels_of, untouched
 
 
 def test_batch_statistics_are_found_and_kept():

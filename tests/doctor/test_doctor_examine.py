@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler, UNet2DModel
+from diffusers import DDIMScheduler, DDPMScheduler
+from theirs import small_unet
 from torch import nn
 
 from diffusion_lessons import (
@@ -31,22 +32,6 @@ EXACT = Exact(X, 0.1, None, SCHEDULE, "eps")
 NOISY = X + 0.1 * torch.randn(
     X.shape, generator=torch.Generator().manual_seed(0)
 )
-
-
-def unet(classes=None):
-    """A small network of diffusers with random weights."""
-    torch.manual_seed(0)
-    return UNet2DModel(
-        sample_size=8,
-        in_channels=1,
-        out_channels=1,
-        layers_per_block=1,
-        block_out_channels=(8, 16),
-        norm_num_groups=8,
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-        num_class_embeds=classes,
-    ).eval()
 
 
 class AsUNet(nn.Module):
@@ -269,10 +254,10 @@ def test_its_wrong_betas_are_found():
 
 @pytest.mark.parametrize("wrap", [FromDiffusers, lambda net: net])
 def test_a_new_network_of_theirs_is_untrained(wrap):
-    report = examine(wrap(unet()), DDPMScheduler(), X)
+    report = examine(wrap(small_unet()), DDPMScheduler(), X)
     assert report.first.name == "untrained"
 
 
 def test_their_classes_are_labels():
-    report = examine(unet(10), DDPMScheduler(), X, labels=LABELS)
+    report = examine(small_unet(10), DDPMScheduler(), X, labels=LABELS)
     assert report["time"].verdict == "healthy"

@@ -3,31 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from patients_of_tests import Flat, X, case
 from torch import nn
 
-from diffusion_lessons import NoiseSchedule, load_images
 from diffusion_lessons.doctor import first_rows as first
-from diffusion_lessons.doctor.case import Case
-
-SCHEDULE = NoiseSchedule.linear(40)
-X = load_images("digits")[0][:64]
-
-
-def case(model=lambda x, t: x * t.view(-1, 1, 1, 1), images=X, **more):
-    given = {"labels": None, "predicts": "eps", **more}
-    return Case(model, SCHEDULE, images, **given)
-
-
-class Flat(nn.Module):
-    """(x, t) -> one layer of x, times t."""
-
-    def __init__(self, *layers):
-        super().__init__()
-        self.layers = nn.Sequential(*layers)
-
-    def forward(self, x, t):
-        return self.layers(x) * t.view(-1, 1, 1, 1) / 40
-
 
 # The images
 

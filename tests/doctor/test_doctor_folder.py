@@ -10,8 +10,8 @@ from diffusers import (
     AutoencoderKL,
     DDPMPipeline,
     DDPMScheduler,
-    UNet2DModel,
 )
+from theirs import small_unet
 
 from diffusion_lessons import (
     Batches,
@@ -34,20 +34,9 @@ DIGITS = FOLDER / "digits.safetensors"
 @pytest.fixture(scope="module")
 def pipeline(tmp_path_factory):
     """A pipeline with a new network, as save_pretrained writes it."""
-    torch.manual_seed(0)
-    unet = UNet2DModel(
-        sample_size=8,
-        in_channels=1,
-        out_channels=1,
-        layers_per_block=1,
-        block_out_channels=(8, 16),
-        norm_num_groups=8,
-        down_block_types=("DownBlock2D",) * 2,
-        up_block_types=("UpBlock2D",) * 2,
-    )
     folder = tmp_path_factory.mktemp("pipeline")
     scheduler = DDPMScheduler(100, prediction_type="v_prediction")
-    DDPMPipeline(unet, scheduler).save_pretrained(folder)
+    DDPMPipeline(small_unet(), scheduler).save_pretrained(folder)
     return folder
 
 

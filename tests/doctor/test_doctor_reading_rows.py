@@ -2,32 +2,17 @@
 
 import pytest
 import torch
+from patients_of_tests import CENTRES, PICTURES, case_of, perfect
 
-from diffusion_lessons import NoiseSchedule, load_images
-from diffusion_lessons.doctor.case import Case, levels_of
-from diffusion_lessons.doctor.exact import Exact
+from diffusion_lessons import NoiseSchedule
+from diffusion_lessons.doctor.case import levels_of
 from diffusion_lessons.doctor.faults import ShiftedTime
 from diffusion_lessons.doctor.guesses import LinearGuess, MeanGuess
 from diffusion_lessons.doctor.reading_rows import reading_rows
 
-X = load_images("digits")[0]
-CENTRES = X[:50]
-PICTURES = CENTRES.repeat(4, 1, 1, 1) + 0.1 * torch.randn(
-    200, 1, 8, 8, generator=torch.Generator().manual_seed(0)
-)
-
-
-def perfect(schedule, predicts, images=CENTRES, std=0.1):
-    """The network of the digits that guesses as well as can be."""
-    return Exact(images, std, None, schedule, predicts)
-
-
-def case(model, schedule, predicts="eps", images=PICTURES):
-    return Case(model, schedule, images, None, predicts)
-
 
 def rows_of(*given, **more):
-    rows, cured = reading_rows(case(*given, **more))
+    rows, cured = reading_rows(case_of(*given, **more))
     return {row.name: row for row in rows}, cured
 
 

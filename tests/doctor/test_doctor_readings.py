@@ -2,36 +2,20 @@
 
 import pytest
 import torch
+from patients_of_tests import CENTRES, case_of, perfect
 from torch.testing import assert_close
 
 from diffusion_lessons import (
     GaussianMixture,
     NoiseSchedule,
-    load_images,
 )
 from diffusion_lessons.doctor import examine
 from diffusion_lessons.doctor import readings as read
-from diffusion_lessons.doctor.case import Case
 from diffusion_lessons.doctor.exact import Exact
-
-X = load_images("digits")[0]
-CENTRES = X[:50]
-PICTURES = CENTRES.repeat(4, 1, 1, 1) + 0.1 * torch.randn(
-    200, 1, 8, 8, generator=torch.Generator().manual_seed(0)
-)
-
-
-def perfect(schedule, predicts, images=CENTRES, std=0.1):
-    """The network of the digits that guesses as well as can be."""
-    return Exact(images, std, None, schedule, predicts)
-
-
-def case(model, schedule, predicts="eps", images=PICTURES):
-    return Case(model, schedule, images, None, predicts)
 
 
 def best(*given, **more):
-    return read.best_of(read.all_readings(case(*given, **more)))
+    return read.best_of(read.all_readings(case_of(*given, **more)))
 
 
 @pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
@@ -127,7 +111,7 @@ def test_what_a_network_will_not_answer_is_left_out():
             raise IndexError("no such t")
         return inner(x, t)
 
-    names = {r.t for r in read.all_readings(case(strict, schedule))}
+    names = {r.t for r in read.all_readings(case_of(strict, schedule))}
     assert "t / T" not in names
     assert "T * t" not in names
     assert "T + 1 - t" in names
@@ -139,7 +123,7 @@ def test_what_it_is_asked_first_it_has_to_answer():
         raise IndexError("no such t")
 
     with pytest.raises(IndexError, match="no such t"):
-        read.all_readings(case(broken, NoiseSchedule.linear(100)))
+        read.all_readings(case_of(broken, NoiseSchedule.linear(100)))
 
 
 def test_between_equals_the_user_is_right():
@@ -173,7 +157,7 @@ def test_a_gain_at_one_level_alone_is_none():
         factor = torch.where(t == 2, 3.0, 1.0).view(-1, 1, 1, 1)
         return factor * inner(x, t)
 
-    readings = read.all_readings(case(loud, schedule))
+    readings = read.all_readings(case_of(loud, schedule))
     later = next(r for r in readings if r.changes and r.t == "t + 1")
     assert later.score < 0.9 * readings[0].score
     assert read.best_of(readings).changes == ()

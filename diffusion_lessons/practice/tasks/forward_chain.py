@@ -3,7 +3,7 @@
 import torch
 
 from ...forward import q_step as right_q_step
-from ..task import TEN, Case, Task, at, normal, one
+from ..task import TEN, Case, Task, at, normal, one, three_noised
 
 q_step = Task(
     "q_step",
@@ -26,15 +26,7 @@ q_step = Task(
         Case(
             "x_{t-1} = 1, noise = 1, t = 1", lambda: (one(), 1, one(), TEN)
         ),
-        Case(
-            "three pictures, each with a t of its own",
-            lambda: (
-                normal(3, 1, 4, 4),
-                torch.tensor([1, 4, 10]),
-                normal(3, 1, 4, 4, seed=1),
-                TEN,
-            ),
-        ),
+        Case("three pictures, each with a t of its own", three_noised),
     ],
 )
 

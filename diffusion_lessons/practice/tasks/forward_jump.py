@@ -7,7 +7,16 @@ import torch
 from ...forward import q_posterior as right_q_posterior
 from ...forward import q_sample as right_q_sample
 from ...schedule import cosine_betas
-from ..task import TEN, THOUSAND, Case, Task, at, normal, one
+from ..task import (
+    TEN,
+    THOUSAND,
+    Case,
+    Task,
+    at,
+    one,
+    three,
+    three_noised,
+)
 
 JUMP = "2.2 The closed form: two steps, then all of them"
 
@@ -32,15 +41,7 @@ q_sample = Task(
         Case(
             "x_0 = 1, noise = 1, t = 0", lambda: (one(), 0, one(), THOUSAND)
         ),
-        Case(
-            "three pictures, each with a t of its own",
-            lambda: (
-                normal(3, 1, 4, 4),
-                torch.tensor([1, 4, 10]),
-                normal(3, 1, 4, 4, seed=1),
-                TEN,
-            ),
-        ),
+        Case("three pictures, each with a t of its own", three_noised),
     ],
 )
 
@@ -222,15 +223,7 @@ q_posterior = Task(
         Case("x_0 = 1, x_t = 0, t = 5", lambda: (one(), one(0.0), 5, TEN)),
         Case("x_0 = 0, x_t = 1, t = 5", lambda: (one(0.0), one(), 5, TEN)),
         Case("x_0 = 1, x_t = 1, t = 1", lambda: (one(), one(), 1, TEN)),
-        Case(
-            "three pictures, each with a t of its own",
-            lambda: (
-                normal(3, 1, 4, 4),
-                normal(3, 1, 4, 4, seed=1),
-                torch.tensor([1, 4, 10]),
-                TEN,
-            ),
-        ),
+        Case("three pictures, each with a t of its own", three),
     ],
 )
 

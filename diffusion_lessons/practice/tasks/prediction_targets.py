@@ -1,9 +1,7 @@
 """Practice of chapter 6: from one answer of a network to the others."""
 
-import torch
-
 from ...prediction import target, x0_and_eps
-from ..task import TEN, THOUSAND, Case, Task, at, normal, one
+from ..task import THOUSAND, Case, Task, at, one, three
 
 THREE = "6.1 Three answers, one knowledge"
 WRONG = "6.5 What people get wrong here"
@@ -70,12 +68,6 @@ def _add_factors(task, formula):
         task.slip(words, section)(slip)
 
 
-def _three(schedule=TEN):
-    """Three pictures, something else of that shape, and a t for each."""
-    t = torch.tensor([1, 4, schedule.num_steps])
-    return normal(3, 1, 4, 4), normal(3, 1, 4, 4, seed=1), t, schedule
-
-
 # The picture that an answer of noise implies
 
 
@@ -105,7 +97,7 @@ x0_from_eps = Task(
             "x_t = 0, eps_hat = 1, t = 500",
             lambda: (one(0.0), one(), 500, THOUSAND),
         ),
-        Case("three pictures, each with a t of its own", _three),
+        Case("three pictures, each with a t of its own", three),
     ],
 )
 _add_factors(x0_from_eps, _solved)
@@ -195,7 +187,7 @@ v_target = Task(
             "x_0 = 1, noise = 1, t = 1",
             lambda: (one(), one(), 1, THOUSAND),
         ),
-        Case("three pictures, each with a t of its own", _three),
+        Case("three pictures, each with a t of its own", three),
     ],
 )
 _add_factors(v_target, _velocity)
@@ -273,7 +265,7 @@ x0_and_eps_from_v = Task(
             "v_hat = 1, x_t = 0, t = 500",
             lambda: (one(), one(0.0), 500, THOUSAND),
         ),
-        Case("three pictures, each with a t of its own", _three),
+        Case("three pictures, each with a t of its own", three),
     ],
 )
 _add_factors(x0_and_eps_from_v, _turned_back)
