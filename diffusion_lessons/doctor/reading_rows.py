@@ -14,7 +14,7 @@ from .readings import (
     SCHEDULES,
     Reading,
     all_readings,
-    best_by_switch,
+    beside,
     best_of,
     told_instead,
 )
@@ -73,11 +73,11 @@ def reading_rows(case: Case) -> tuple[list[Row], Case]:
     if not _learnt(best, mean):
         return _nothing_learnt(best, mean), case
     rows = [UNTRAINED.well(_in_words(cured, best, mean))]
-    alone = best_by_switch(readings)
-    rows += [
-        _row(test, readings[0], best, alone.get(name))
-        for name, test in SWITCHES.items()
-    ]
+    for name, test in SWITCHES.items():
+        if name in best.changes:
+            rows.append(_sick_row(test, readings[0], best))
+        else:
+            rows.append(_well_row(test, best, beside(readings, best, name)))
     return rows, cured
 
 
@@ -165,18 +165,18 @@ def _three_guesses(case: Case) -> list[tuple[int, float]]:
     return [(steps[i], errors[i].item()) for i in picked]
 
 
-def _row(
-    test: Question, own: Reading, best: Reading, other: Reading | None
-) -> Row:
-    """One switch: the user's setting beside the best other one."""
-    sick = test.name in best.changes
-    other = best if sick else other
+def _well_row(test: Question, best: Reading, other: Reading | None) -> Row:
+    """One switch as it is, the rest put right, beside the best other."""
     if other is None:
         return test.skip("there is nothing else to try")
-    mine, theirs = _numbers(test.name, own, other)
-    name = other.setting(test.name)
-    if not sick:
-        return test.well(f"{mine}; {name}: {theirs}")
+    mine, theirs = _numbers(test.name, best, other)
+    return test.well(f"{mine}; {other.setting(test.name)}: {theirs}")
+
+
+def _sick_row(test: Question, own: Reading, best: Reading) -> Row:
+    """One switch as the user has it, beside what reads best."""
+    mine, theirs = _numbers(test.name, own, best)
+    name = best.setting(test.name)
     words = {
         "range": (f"reads better with {name}", f"hand it {name}"),
         "target": (

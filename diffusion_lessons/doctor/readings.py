@@ -7,7 +7,6 @@ is what the network was trained with.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from math import inf, isfinite, log
 
 import torch
@@ -208,14 +207,13 @@ def surely(less: Tensor, more: Tensor) -> bool:
     return gap.mean().item() > SURE * error
 
 
-def best_by_switch(readings: list[Reading]) -> dict[str, Reading]:
-    """For each switch the best reading that changes it alone."""
-    alone = {}
-    for switch, reading in product(PRICE, readings):
-        if reading.changes == (switch,):
-            before = alone.get(switch, reading)
-            alone[switch] = min(before, reading, key=_rounded)
-    return alone
+def beside(
+    readings: list[Reading], best: Reading, switch: str
+) -> Reading | None:
+    """The best reading that changes one switch more than *best* does."""
+    changes = {*best.changes, switch}
+    others = [r for r in readings if set(r.changes) == changes]
+    return min(others, key=_rounded, default=None)
 
 
 def _rounded(reading: Reading) -> float:

@@ -79,3 +79,25 @@ def test_the_loss_is_given_beside_both_guesses(schedule):
         f"{loss / mean:.2f} of the loss of guessing the mean, "
         f"{loss / linear:.2f} of the best linear guess's; x0_hat is off by "
     )
+
+
+def test_what_is_put_right_stays_right_in_the_other_rows():
+    schedule = NoiseSchedule.linear(100)
+    rows, _ = rows_of(perfect(schedule, "v"), schedule, "eps")
+    as_v = rows["target"].found.split(": ")[1].split(" against ")[0]
+    for name in ("t", "schedule"):
+        assert not rows[name].sick
+        assert rows[name].found.startswith(f"{as_v}; ")
+
+
+def test_with_two_switches_wrong_there_is_no_third_to_try():
+    trained, own = NoiseSchedule.cosine(100), NoiseSchedule.linear(100)
+    rows, cured = rows_of(perfect(trained, "v"), own, "eps")
+    assert [name for name, row in rows.items() if row.sick] == [
+        "target",
+        "schedule",
+    ]
+    assert cured.predicts == "v"
+    for name in ("range", "t"):
+        assert rows[name].verdict == "not asked"
+        assert rows[name].found == "there is nothing else to try"
