@@ -88,6 +88,7 @@ ROOMS = {  # a module may import from the floors below its own
             "guidance",
             "evaluation",
             "theirs",
+            "doctor",
         }
     ],
 }

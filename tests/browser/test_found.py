@@ -274,8 +274,11 @@ def test_on_a_phone_the_map_is_a_list(visit):
     assert page.locator("ol > li").count() == len(CHAPTERS) + 1  # and 0
 
 
-def test_the_cheat_sheet_fits_the_two_sides_of_a_sheet(visit):
-    pdf = visit("book/cheatsheet").page.pdf(prefer_css_page_size=True)
-    assert pdf.count(b"/Type /Page\n") == 2
+@pytest.mark.parametrize(
+    ("name", "sides"), [("cheatsheet", 2), ("symptoms", 1)]
+)
+def test_what_is_to_be_printed_fits_one_sheet(visit, name, sides):
+    pdf = visit(f"book/{name}").page.pdf(prefer_css_page_size=True)
+    assert pdf.count(b"/Type /Page\n") == sides
     a4 = b"/MediaBox [0 0 594.95996 841.91998]"
-    assert pdf.count(a4) == 2
+    assert pdf.count(a4) == sides

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import re
 from pathlib import Path
+from statistics import median
 
 import nbformat
 import pytest
@@ -168,6 +169,10 @@ def test_the_page_lists_every_notebook_and_every_task():
         re.MULTILINE,
     )
     assert [stem for stem, *_ in rows] == [path.stem for path in NOTEBOOKS]
+    lines = [len(inspect.getsource(ANSWERS[n]).splitlines()) for n in TASKS]
+    assert max(lines) - 1 == 9  # without its def
+    assert median(lines) - 1 <= 3
+    assert "has nine lines, and half of them have three or fewer" in page
     for stem, names, colab, download in rows:
         assert re.findall(r"`(\w+)`", names) == [
             name

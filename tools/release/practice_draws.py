@@ -78,6 +78,8 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "noises": draw.normal((T + ("x_T" in given), b, 1, *sides)),
         "path": sorted({int(x) for x in t} | {0}, reverse=True),
         "mask": draw.whole(0, 1, b, 1, *sides).float(),
+        "mean": draw.normal((1, 1, *sides)),
+        "variance": 0.1 + draw.normal((1, 1, *sides)).abs(),
         "weight": draw.normal((o, c, k, k)),
         "bias": draw.normal((o,)),
         "num_steps": pick(3, 7, 50),

@@ -3,6 +3,7 @@
 from ..task import Task
 from . import (
     conditioning_time,
+    doctor,
     evaluation,
     forward_chain,
     forward_jump,
@@ -27,6 +28,7 @@ FILES = (
     guidance,
     evaluation,
     theirs,
+    doctor,
 )
 TASKS = {
     task.name: task
