@@ -15,6 +15,7 @@ from sampler_page import FRONT, PATIENCE
 HTML = Path(__file__).resolve().parents[2] / "_build" / "html"
 SHOW_EVERYTHING = "localStorage.setItem('dl-unveiled', 'true')"
 LOCAL = ("file:", "data:", "blob:")
+MOST_OPEN = 8  # pages at once: those of one name, in every look
 
 
 @pytest.fixture(scope="session")
@@ -94,8 +95,8 @@ class Visit:
 def visit(chromium, html):
     """Open a page of the book, once for each width and look.
 
-    They are closed after each file of tests: a page in the background
-    goes on playing its film.
+    The tests of a page stand together, and of all pages only the last few
+    stay open: a browser slows down with each of them.
     """
     visits = {}
 
@@ -104,6 +105,9 @@ def visit(chromium, html):
         if key not in visits:
             address = (html / f"{name}.html").as_uri()
             visits[key] = Visit(chromium, address, width, **look)
+        visits[key] = visits.pop(key)  # the last one used stands last
+        if len(visits) > MOST_OPEN:
+            visits.pop(next(iter(visits))).page.close()
         return visits[key]
 
     yield open_page

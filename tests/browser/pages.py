@@ -25,5 +25,8 @@ PAGES = [
 ]
 PHONE = 390  # pixels
 
-each_page = pytest.mark.parametrize("name", PAGES)
-each_chapter = pytest.mark.parametrize("name", START + CHAPTERS)
+# All tests of a page in a row, so that it need not stay open for them.
+each_page = pytest.mark.parametrize("name", PAGES, scope="module")
+each_chapter = pytest.mark.parametrize(
+    "name", START + CHAPTERS, scope="module"
+)

@@ -69,9 +69,9 @@ def test_a_formula_is_not_a_stop_of_the_tab_key(stops):
 def test_a_solution_opens_and_closes_by_a_key(visit):
     page = visit(CHAPTERS[0]).page
     for key in ("Enter", "Space"):
-        solution = page.locator("details:visible").last
-        before = solution.evaluate("e => e.open")
-        solution.locator("summary").first.focus()
+        solution = page.locator("details:visible").last.element_handle()
+        before = solution.evaluate("e => e.open")  # one with a fold inside
+        solution.query_selector("summary").focus()
         page.keyboard.press(key)
         assert solution.evaluate("e => e.open") is not before
 

@@ -44,6 +44,8 @@ FIELDS = """() => [...document.querySelectorAll(
     '.dl-sampler :is(button, select, canvas, input)')]
     .filter(e => e.checkVisibility() && !e.matches('.dl-runs *'))
     .map(e => e.getBoundingClientRect().toJSON())"""
+SETTLED = """() => new Promise(done =>
+    requestAnimationFrame(() => requestAnimationFrame(done)))"""
 HOLE, WHITE = 16, 15
 
 
@@ -327,6 +329,7 @@ def test_the_keyboard_goes_down_the_sampler_as_the_eye_does(tab, width):
     page = drawing(tab, viewport={"width": width, "height": 844})
     page.set_viewport_size({"width": 1670 - width, "height": 844})
     page.set_viewport_size({"width": width, "height": 844})  # and back
+    page.evaluate(SETTLED)
     places = page.evaluate(FIELDS)
     right = [p for p in places if width == 390 or p["left"] > 300]
     tops = [p["top"] for p in right]
