@@ -13,6 +13,15 @@ def schedule(request):
     return getattr(NoiseSchedule, request.param)(60)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Who runs together: a file, or all that looks at one built page."""
+    for item in items:
+        page = item.get_closest_marker("of_a_page")
+        group = item.callspec.params["name"] if page else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)

@@ -60,6 +60,7 @@ class Visit:
 
     def __init__(self, browser, address, width, veiled=False, **look):
         self.outward, self.complaints, self.weights = [], [], {}
+        self.loaded = False
         look = {"color_scheme": "light"} | look
         self.page = browser.new_page(
             viewport={"width": width, "height": 900}, **look
@@ -72,6 +73,7 @@ class Visit:
         self.page.on("requestfinished", self._weigh)
         self.page.goto(address, wait_until="load")
         self.page.evaluate("document.fonts.ready.then(() => {})")
+        self.loaded = True
 
     def _gate(self, route):
         if route.request.url.startswith(LOCAL):
@@ -85,34 +87,44 @@ class Visit:
             self.complaints.append(message.text)
 
     def _weigh(self, request):
-        """Note how large each file is that the page has asked for."""
-        if request.url.startswith("file:"):
+        """Note how large each file is that the first load asks for."""
+        if request.url.startswith("file:") and not self.loaded:
             path = Path(request.url.removeprefix("file://").split("?")[0])
             self.weights[path] = path.stat().st_size
 
 
-@pytest.fixture(scope="module")
-def visit(chromium, html):
-    """Open a page of the book, once for each width and look.
-
-    The tests of a page stand together, and of all pages only the last few
-    stay open: a browser slows down with each of them.
-    """
+@pytest.fixture(scope="session")
+def open_pages():
+    """The pages that are open; all are closed in the end."""
     visits = {}
-
-    def open_page(name, width=1280, **look):
-        key = name, width, *look.items()
-        if key not in visits:
-            address = (html / f"{name}.html").as_uri()
-            visits[key] = Visit(chromium, address, width, **look)
-        visits[key] = visits.pop(key)  # the last one used stands last
-        if len(visits) > MOST_OPEN:
-            visits.pop(next(iter(visits))).page.close()
-        return visits[key]
-
-    yield open_page
+    yield visits
     for opened in visits.values():
         opened.page.close()
+
+
+@pytest.fixture
+def visit(request, chromium, html, open_pages):
+    """Open a page of the book, once for each width and look.
+
+    The tests of each_page and each_chapter share it, whatever file they
+    are in, and leave it as it was; every other file has pages of its own.
+    Only the last few stay open: a browser slows down with each of them.
+    """
+    shared = request.node.get_closest_marker("of_a_page")
+    whose = None if shared else request.path
+
+    def open_page(name, width=1280, **look):
+        key = whose, name, width, *look.items()
+        if key in open_pages:
+            open_pages[key] = open_pages.pop(key)  # the last one used
+            return open_pages[key]
+        if len(open_pages) == MOST_OPEN:
+            open_pages.pop(next(iter(open_pages))).page.close()
+        address = (html / f"{name}.html").as_uri()
+        open_pages[key] = Visit(chromium, address, width, **look)
+        return open_pages[key]
+
+    return open_page
 
 
 # The samplers in the pages

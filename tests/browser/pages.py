@@ -25,8 +25,15 @@ PAGES = [
 ]
 PHONE = 390  # pixels
 
-# All tests of a page in a row, so that it need not stay open for them.
-each_page = pytest.mark.parametrize("name", PAGES, scope="module")
-each_chapter = pytest.mark.parametrize(
-    "name", START + CHAPTERS, scope="module"
-)
+
+def of_a_page(names):
+    """Run a test on each of these pages; see conftest.visit."""
+
+    def mark(test):
+        each = pytest.mark.parametrize("name", names, scope="session")
+        return pytest.mark.of_a_page(each(test))
+
+    return mark
+
+
+each_page, each_chapter = of_a_page(PAGES), of_a_page(START + CHAPTERS)

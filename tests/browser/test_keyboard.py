@@ -24,7 +24,7 @@ HERE = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stops(visit):
     """All that the Tab key comes to on a page, from the top."""
 

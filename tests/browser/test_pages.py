@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from pages import CHAPTERS, PAGES, PHONE, each_chapter, each_page
+from pages import CHAPTERS, PHONE, each_chapter, each_page
 
 pytestmark = pytest.mark.browser
 
@@ -85,9 +85,9 @@ def test_every_scrubber_follows_mouse_and_keys(name, visit):
             assert all(before[what] != after[what] for what in before)
 
 
-def test_the_book_has_scrubbers(visit):
-    pages = [visit(name).page for name in PAGES]
-    assert sum(p.locator("figure.dl-scrub").count() for p in pages) > 0
+def test_the_book_has_scrubbers(html):
+    texts = [(html / f"{n}.html").read_text("utf-8") for n in CHAPTERS]
+    assert sum('class="dl-scrub"' in text for text in texts) > 5
 
 
 def look(scrubber):
