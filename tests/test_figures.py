@@ -4,6 +4,7 @@ import io
 import re
 from base64 import b64decode
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -1036,10 +1037,21 @@ def test_on_a_phone_a_long_row_goes_on_below_with_its_labels():
     rows = [figure.axes[i : i + 4] for i in range(0, 16, 4)]
     above = ["".join(ax.get_title() for ax in row) for row in rows]
     assert above == ["abcd", "", "efgh", ""]
-    names = [row[0].texts[0].get_text() for row in rows]
+    names = [row[0].get_title("left").strip() for row in rows]
     assert names == ["up", "down", "up", "down"]
     tops = [row[0].get_position().y0 for row in rows]
     assert tops == sorted(tops, reverse=True)
+
+
+def test_on_a_phone_a_long_name_makes_no_column_wider():
+    ten = IMAGES[[0] * 10]
+    with plt.rc_context({"figure.constrained_layout.use": True}):
+        show_images({"healthy": ten, **dict.fromkeys("ABCDEF", ten)})
+        figure = plt.gcf().draw_narrow()
+    figure.draw_without_rendering()  # but laid out
+    at = [ax.get_position().x0 for ax in figure.axes[:10]]
+    gaps = [b - a for a, b in pairwise(at)]
+    assert gaps == pytest.approx([gaps[0]] * 9)
 
 
 def test_what_draws_for_a_phone_draws_for_the_page_afterwards():

@@ -133,10 +133,9 @@ def draw_row_name(ax: Axes, name: str, line: int = 1) -> None:
     """
     if not name:
         return
-    if is_narrow():
-        above = 0, 3 + (line - 1) * 1.4 * SMALL
-        place = {"xycoords": "axes fraction", "textcoords": "offset points"}
-        ax.annotate(name, (0, 1), above, fontsize=SMALL, **place)
+    if is_narrow():  # a title, since that makes no column wider
+        words = name + "\n" * (line - 1)
+        ax.set_title(words, fontsize=SMALL, pad=3, loc="left")
         return
     place = {"ha": "right", "va": "center", "transform": ax.transAxes}
     ax.text(-0.15, 0.5, name, fontsize=SMALL, **place)
