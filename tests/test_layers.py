@@ -12,7 +12,8 @@ import diffusion_lessons
 PACKAGE = Path(diffusion_lessons.__file__).parent
 ROOMS = {  # a module may import from the floors below its own
     PACKAGE: [
-        {"checks", "files", "frozen", "interrupts", "networks", "progress"},
+        {"checks", "files", "frozen", "interrupts", "levels", "networks"}
+        | {"progress"},
         {
             "schedule",
             "unet",
@@ -35,6 +36,7 @@ ROOMS = {  # a module may import from the floors below its own
         },
         {"loss", "state", "sampling"},
         {"training", "edit", "figures", "diffusers", "first"},
+        {"runs"},
         {"doctor", "practice"},
         {"__main__"},
     ],
@@ -60,6 +62,9 @@ ROOMS = {  # a module may import from the floors below its own
         | {"diagrams", "ladder", "residual", "turn"},
         {"films"},
         {"live"},
+    ],
+    PACKAGE / "runs": [
+        {"flop", "presets"},
     ],
     PACKAGE / "practice": [
         {"limit", "task", "verdict"},
