@@ -35,7 +35,7 @@ ROOMS = {  # a module may import from the floors below its own
         },
         {"loss", "state", "sampling"},
         {"training", "edit", "figures", "diffusers", "first"},
-        {"doctor", "practice"},
+        {"doctor", "practice", "runs"},
         {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
@@ -52,6 +52,15 @@ ROOMS = {  # a module may import from the floors below its own
         {"reading_rows", "label_rows"},
         {"examine"},
         {"folder"},
+    ],
+    PACKAGE / "runs": [
+        {"config", "grid", "lock", "pictures", "ranks"},
+        {"draws", "folder", "log"},
+        {"step"},
+        {"begin", "look"},
+        {"loop"},
+        {"train"},
+        {"command"},
     ],
     PACKAGE / "figures": [
         {"style", "page"},
