@@ -55,6 +55,16 @@ ROOMS = {  # a module may import from the floors below its own
         {"examine"},
         {"folder"},
     ],
+    PACKAGE / "runs": [
+        {"config", "grid", "lock", "pictures", "ranks"}
+        | {"flop", "presets"},
+        {"draws", "folder", "log"},
+        {"step", "load"},
+        {"begin", "look", "draw", "in_diffusers"},
+        {"loop", "export"},
+        {"train"},
+        {"command"},
+    ],
     PACKAGE / "figures": [
         {"style", "page"},
         {"themed", "blocks"},
@@ -62,9 +72,6 @@ ROOMS = {  # a module may import from the floors below its own
         | {"diagrams", "ladder", "residual", "turn"},
         {"films"},
         {"live"},
-    ],
-    PACKAGE / "runs": [
-        {"flop", "presets"},
     ],
     PACKAGE / "practice": [
         {"limit", "task", "verdict"},
