@@ -12,7 +12,8 @@ import diffusion_lessons
 PACKAGE = Path(diffusion_lessons.__file__).parent
 ROOMS = {  # a module may import from the floors below its own
     PACKAGE: [
-        {"checks", "files", "frozen", "interrupts", "networks", "progress"},
+        {"checks", "files", "frozen", "interrupts", "levels", "networks"}
+        | {"progress"},
         {
             "schedule",
             "unet",
@@ -35,7 +36,8 @@ ROOMS = {  # a module may import from the floors below its own
         },
         {"loss", "state", "sampling"},
         {"training", "edit", "figures", "diffusers", "first"},
-        {"doctor", "practice", "runs"},
+        {"runs"},
+        {"doctor", "practice"},
         {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
@@ -54,11 +56,12 @@ ROOMS = {  # a module may import from the floors below its own
         {"folder"},
     ],
     PACKAGE / "runs": [
-        {"config", "grid", "lock", "pictures", "ranks"},
+        {"config", "grid", "lock", "pictures", "ranks"}
+        | {"flop", "presets"},
         {"draws", "folder", "log"},
-        {"step"},
-        {"begin", "look"},
-        {"loop"},
+        {"step", "load"},
+        {"begin", "look", "draw", "in_diffusers"},
+        {"loop", "export"},
         {"train"},
         {"command"},
     ],
