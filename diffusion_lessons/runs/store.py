@@ -21,7 +21,7 @@ NAME = "pictures"  # of the file
 MARK = b"diffusion_lessons pictures 1\n"  # its last bytes, of this layout
 LENGTH = 8  # bytes that say how long the header is
 TOLD = 5  # names of files in a message
-HOLD = 2**27  # bytes of it that may count as memory of this process
+HOLD = 2**25  # bytes read, after which the pages are handed back
 
 
 @dataclass
