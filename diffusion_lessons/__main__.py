@@ -1,25 +1,22 @@
-"""Draw digits, find what is wrong with a model, check notebooks."""
+"""Draw, train, find what is wrong with a model, check notebooks."""
 
 import argparse
-import io
 import sys
 from pathlib import Path
 from time import perf_counter
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
 from .data import NAMES
 from .doctor.folder import examine_path
-from .files import whole_file
 from .guidance import Guided
 from .practice.handed_in import check_folder
 from .prediction import PREDICTIONS
 from .pretrained import load_pretrained
+from .runs.command import add_train
+from .runs.grid import write_png
 from .sampling import ddim_sample
 
-SIDE = 56  # pixels, about, of a digit in the picture
 COLUMNS = 10  # a row is full; without a label a column is a class
 
 
@@ -62,21 +59,6 @@ def check(args: argparse.Namespace) -> int:
     took = perf_counter() - start
     print(f"{args.folder}: {right} right of {len(marks)}, {took:.1f} s")
     return 0
-
-
-def write_png(path: Path, images: Tensor, columns: int) -> None:
-    """A grid of images in [-1, 1] as a file, whole or not at all."""
-    from torchvision.utils import make_grid, save_image
-
-    larger = max(1, SIDE // images.shape[-1])
-    images = F.interpolate((images + 1) / 2, scale_factor=larger)
-    picture = io.BytesIO()
-    images = F.pad(images, (0, 4, 0, 4), value=1.0)  # right and below
-    grid = make_grid(images, columns, padding=0, pad_value=1.0)
-    grid = F.pad(grid, (4, 0, 4, 0), value=1.0)  # and around, for one too
-    save_image(grid, picture, format="png")
-    with whole_file(path) as place:
-        place.write_bytes(picture.getvalue())
 
 
 def number(kind: type, low: float, high: float):
@@ -144,9 +126,10 @@ def parser() -> argparse.ArgumentParser:
     """The command line: its commands, and the options of each."""
     top = argparse.ArgumentParser("python -m diffusion_lessons")
     commands = top.add_subparsers(
-        required=True, metavar="sample | doctor | check"
+        required=True, metavar="sample | train | doctor | check"
     )
     add_sample(commands)
+    add_train(commands)
     add_doctor(commands)
     add_check(commands)
     return top

@@ -53,6 +53,16 @@ ROOMS = {  # a module may import from the floors below its own
         {"examine"},
         {"folder"},
     ],
+    PACKAGE / "runs": [
+        {"config", "grid", "lock", "ranks"}
+        | {"decode", "listing", "store", "photographs"},
+        {"draws", "folder", "log", "pictures"},
+        {"step"},
+        {"begin", "look"},
+        {"loop"},
+        {"train"},
+        {"command"},
+    ],
     PACKAGE / "figures": [
         {"style", "page"},
         {"themed", "blocks"},
@@ -60,10 +70,6 @@ ROOMS = {  # a module may import from the floors below its own
         | {"diagrams", "ladder", "residual", "turn"},
         {"films"},
         {"live"},
-    ],
-    PACKAGE / "runs": [
-        {"decode", "listing", "store", "photographs"},
-        {"pictures"},
     ],
     PACKAGE / "practice": [
         {"limit", "task", "verdict"},

@@ -259,5 +259,5 @@ def test_python_m_runs_it_and_without_a_command_names_those_there_are():
         text=True,
     )
     assert ended.returncode == 2
-    assert "required: sample | doctor | check" in ended.stderr
+    assert "required: sample | train | doctor | check" in ended.stderr
     assert "Traceback" not in ended.stderr
