@@ -56,8 +56,9 @@ ROOMS = {  # a module may import from the floors below its own
         {"folder"},
     ],
     PACKAGE / "runs": [
-        {"config", "grid", "lock", "ranks", "flop", "presets"}
+        {"grid", "lock", "ranks", "flop", "presets"}
         | {"decode", "listing", "store", "photographs"},
+        {"config"},
         {"draws", "folder", "log", "pictures"},
         {"step", "load"},
         {"begin", "look", "draw", "in_diffusers"},

@@ -79,6 +79,7 @@ def test_the_folder_holds_what_the_run_is_known_by(tmp_path):
     assert names == {
         *("config.json", "in_use", "last.safetensors", "log.csv"),
         *("samples", "samples/step_000003.png", "samples/step_000006.png"),
+        *("store", "store/pictures", "store/in_use"),
         *("kept", "kept/step_000003.safetensors"),
         "kept/step_000006.safetensors",
     }
