@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from .config import RunConfig, config_of
+from .presets import PRESETS
 from .train import train_run
 
 OPTIONS = (  # name, reader, words
@@ -84,8 +85,8 @@ def add_train(commands: argparse._SubParsersAction) -> None:
     command.add_argument("pictures", metavar="PICTURES", help=words)
     words = "the folder of the run"
     command.add_argument("--out", type=Path, required=True, help=words)
-    words = "base_channels=32,patch=2 and so on, as TimeUNet takes"
-    command.add_argument("--network", type=arguments, help=words)
+    words = f"{', '.join(PRESETS)} (small), or base_channels=32,patch=2, …"
+    command.add_argument("--network", type=network, help=words)
     for name, reader, words in OPTIONS:
         command.add_argument(f"--{name}", type=reader, help=words)
     for name, words in SWITCHES:
@@ -99,6 +100,11 @@ def add_train(commands: argparse._SubParsersAction) -> None:
         metavar="NAME=VALUE",
         help=words,
     )
+
+
+def network(text: str) -> str | dict[str, Any]:
+    """For argparse: what reads a preset, or arguments of a network."""
+    return text if text in PRESETS else arguments(text)
 
 
 def arguments(text: str) -> dict[str, Any]:
