@@ -12,7 +12,16 @@ from collections.abc import Callable
 import diffusers
 import torch
 
-from . import digits, forward, imports, mnist, peers, sampling, training
+from . import (
+    digits,
+    forward,
+    imports,
+    mnist,
+    peers,
+    runs,
+    sampling,
+    training,
+)
 from .budget import Options
 from .contestants import HAS_LUCIDRAINS
 
@@ -21,6 +30,7 @@ QUICK = {
     "imports": imports.rows,
     "training": training.rows,
     "sampling": sampling.rows,
+    "runs": runs.rows,
 }
 LONG = {  # in core-minutes
     "digits": digits.rows,  # 11

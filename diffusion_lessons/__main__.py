@@ -1,50 +1,19 @@
-"""Draw digits, find what is wrong with a model, check notebooks."""
+"""Draw, train, find what is wrong with a model, check notebooks."""
 
 import argparse
-import io
 import sys
 from pathlib import Path
 from time import perf_counter
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor
 
+from .commands.options import add_options, folder, number, place
+from .commands.sample import add_sample
 from .data import NAMES
 from .doctor.folder import examine_path
-from .files import whole_file
-from .guidance import Guided
 from .practice.handed_in import check_folder
 from .prediction import PREDICTIONS
-from .pretrained import load_pretrained
-from .sampling import ddim_sample
-
-SIDE = 56  # pixels, about, of a digit in the picture
-COLUMNS = 10  # a row is full; without a label a column is a class
-
-
-def sample(args: argparse.Namespace) -> int:
-    """Draw the digits, write the picture, and say what was done."""
-    start, net = perf_counter(), load_pretrained(args.pretrained)
-    if args.label is None:
-        count = args.count or 100
-        label = torch.arange(count) % COLUMNS
-    else:
-        count, label = args.count or 10, args.label
-    generator = torch.Generator().manual_seed(args.seed)
-    *_, last = ddim_sample(
-        Guided(net.model, label, net.null, args.scale),
-        torch.randn(count, *net.shape, generator=generator),
-        net.schedule,
-        args.steps,
-        eta=args.eta,
-        predicts=net.predicts,
-        generator=generator,
-        progress=sys.stderr.isatty(),
-    )
-    write_png(args.out, last.x, COLUMNS)
-    print(f"{args.out}: {count} digits, {perf_counter() - start:.1f} s")
-    return 0
+from .runs.command import add_train
 
 
 def doctor(args: argparse.Namespace) -> int:
@@ -64,71 +33,6 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
-def write_png(path: Path, images: Tensor, columns: int) -> None:
-    """A grid of images in [-1, 1] as a file, whole or not at all."""
-    from torchvision.utils import make_grid, save_image
-
-    larger = max(1, SIDE // images.shape[-1])
-    images = F.interpolate((images + 1) / 2, scale_factor=larger)
-    picture = io.BytesIO()
-    images = F.pad(images, (0, 4, 0, 4), value=1.0)  # right and below
-    grid = make_grid(images, columns, padding=0, pad_value=1.0)
-    grid = F.pad(grid, (4, 0, 4, 0), value=1.0)  # and around, for one too
-    save_image(grid, picture, format="png")
-    with whole_file(path) as place:
-        place.write_bytes(picture.getvalue())
-
-
-def number(kind: type, low: float, high: float):
-    """For argparse: what reads a number in low..high."""
-
-    def read(text: str) -> float:
-        if not low <= (value := kind(text)) <= high:
-            words = f"must be in {low}..{high}; got {text}"
-            raise argparse.ArgumentTypeError(words)
-        return value
-
-    read.__name__ = kind.__name__  # argparse says "invalid int value"
-    return read
-
-
-def place(suffix: str):
-    """For argparse: what reads a place where a file can be written."""
-
-    def read(text: str) -> Path:
-        path = Path(text)
-        if path.suffix.lower() == suffix and path.parent.is_dir():
-            return path
-        words = f"takes a {suffix} in a folder that is there; got {text!r}"
-        raise argparse.ArgumentTypeError(words)
-
-    return read
-
-
-def folder(text: str) -> Path:
-    """For argparse: a folder that is there."""
-    if (path := Path(text)).is_dir():
-        return path
-    words = f"must be a folder that is there; got {text!r}"
-    raise argparse.ArgumentTypeError(words)
-
-
-OPTIONS = (  # name, reader, default, words
-    ("label", number(int, 0, 9), None, "which digit; without: each digit"),
-    ("scale", number(float, 0, 100), 1.0, "of guidance; 0: of no class"),
-    ("steps", number(int, 1, 1000), 50, "of DDIM"),
-    ("eta", number(float, 0, 1), 0.0, "0: fixed path, 1: random steps"),
-    (
-        "count",
-        number(int, 1, 1000),
-        None,
-        "how many (default: 10 of one digit, or 100)",
-    ),
-    ("seed", number(int, 0, 2**63 - 1), 0, "another one, other digits"),
-    ("out", place(".png"), Path("digits.png"), "the picture to write"),
-)
-
-
 CHECKS = (
     ("csv", place(".csv"), None, "a table to write, outside the folder"),
     (
@@ -144,25 +48,13 @@ def parser() -> argparse.ArgumentParser:
     """The command line: its commands, and the options of each."""
     top = argparse.ArgumentParser("python -m diffusion_lessons")
     commands = top.add_subparsers(
-        required=True, metavar="sample | doctor | check"
+        required=True, metavar="sample | train | doctor | check"
     )
     add_sample(commands)
+    add_train(commands)
     add_doctor(commands)
     add_check(commands)
     return top
-
-
-def add_sample(commands: argparse._SubParsersAction) -> None:
-    """The command that draws."""
-    words = "draw digits with a trained network, as a picture"
-    command = commands.add_parser("sample", help=words)
-    command.set_defaults(run=sample)
-    sets = ("digits", "mnist")
-    words = "8x8 or 28x28 pixels (default: %(default)s)"
-    command.add_argument(
-        "--pretrained", choices=sets, default=sets[0], help=words
-    )
-    add_options(command, OPTIONS)
 
 
 def add_doctor(commands: argparse._SubParsersAction) -> None:
@@ -170,12 +62,10 @@ def add_doctor(commands: argparse._SubParsersAction) -> None:
     words = "say what is wrong with a saved model; 1 if something is"
     command = commands.add_parser("doctor", help=words)
     command.set_defaults(run=doctor)
-    words = "a folder of diffusers, or a checkpoint of a run"
+    words = "a run, a folder of diffusers, or a checkpoint"
     command.add_argument("path", type=Path, help=words)
-    words = "what it was trained on (default: %(default)s)"
-    command.add_argument(
-        "--images", choices=NAMES, default=NAMES[0], help=words
-    )
+    words = "what it was trained on (default: a run's own, or digits)"
+    command.add_argument("--images", choices=NAMES, help=words)
     words = "what it was asked for, if the file does not say (eps)"
     command.add_argument("--predicts", choices=PREDICTIONS, help=words)
 
@@ -188,15 +78,6 @@ def add_check(commands: argparse._SubParsersAction) -> None:
     words = "with a notebook, or a folder, for each student; is only read"
     command.add_argument("folder", type=folder, help=words)
     add_options(command, CHECKS)
-
-
-def add_options(command: argparse.ArgumentParser, options: tuple) -> None:
-    """Give a command its options, each with the words that explain it."""
-    for name, reader, default, words in options:
-        words += "" if default is None else " (default: %(default)s)"
-        command.add_argument(
-            f"--{name}", type=reader, default=default, help=words
-        )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -47,12 +47,22 @@ class Batches(Iterator):
                 f"and {len(labels)} labels"
             )
         self.images, self.labels = images, labels
+        self._begin(batch_size, seed)
+
+    def _begin(self, batch_size: int, seed: int) -> None:
+        """Before the first pass."""
         self.batch_size = batch_size
         self._generator = torch.Generator().manual_seed(seed)
         self._order = torch.empty(0, dtype=torch.int64)
         self._position = 0
 
     def __next__(self) -> tuple[Tensor, Tensor | None]:
+        chosen = self._chosen()
+        labels = None if self.labels is None else self.labels[chosen]
+        return self.images[chosen], labels
+
+    def _chosen(self) -> Tensor:
+        """The next batch_size places in the current order, (B,)."""
         if self._position + self.batch_size > len(self._order):
             self._order = torch.randperm(
                 len(self.images), generator=self._generator
@@ -61,8 +71,7 @@ class Batches(Iterator):
         stop = self._position + self.batch_size
         chosen = self._order[self._position : stop]
         self._position = stop
-        labels = None if self.labels is None else self.labels[chosen]
-        return self.images[chosen], labels
+        return chosen
 
     def state_dict(self) -> dict:
         """The generator, the current order and the place in it."""

@@ -13,8 +13,24 @@ from .checks import Count, FilePath, checked, choice
 from .files import kind_of
 
 DIGITS_TEST = 720  # of scikit-learn's 1,797 digits, held out for testing
-TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+TORCHVISION = {
+    "mnist": "MNIST",
+    "fashion_mnist": "FashionMNIST",
+    "cifar10": "CIFAR10",
+}
 NAMES = ("digits", *TORCHVISION)
+CLASSES = {  # what the labels mean
+    "digits": tuple("0123456789"),
+    "mnist": tuple("0123456789"),
+    "fashion_mnist": (
+        *("T-shirt", "trousers", "pullover", "dress", "coat"),
+        *("sandal", "shirt", "sneaker", "bag", "boot"),
+    ),
+    "cifar10": (
+        *("airplane", "automobile", "bird", "cat", "deer"),
+        *("dog", "frog", "horse", "ship", "truck"),
+    ),
+}
 PLACE = "DIFFUSION_LESSONS_DATA"  # the variable that names a folder
 PARTS = {True: "train", False: "t10k"}
 
@@ -30,7 +46,8 @@ def load_images(
 
     Args:
         name: "digits" (8x8, inside scikit-learn: needs no network), "mnist"
-            or "fashion_mnist" (28x28, through torchvision).
+            or "fashion_mnist" (28x28, through torchvision), "cifar10"
+            (32x32, in colour, through torchvision).
         train: the training part, or the test part.
         root: the folder where torchvision's files are, or will be
             downloaded to; by default $DIFFUSION_LESSONS_DATA, and without
@@ -38,18 +55,29 @@ def load_images(
         size: resize to size x size (bilinear); None keeps the native side.
 
     Returns:
-        images (N, 1, H, W) float32 in [-1, 1], and labels (N,) int64.
+        images (N, C, H, W) float32 in [-1, 1], and labels (N,) int64.
     """
     if name == "digits":
         images, labels = _digits(train)
     else:
-        images, labels = _torchvision(name, train, root)
+        images, labels = load_pixels(name, train, root)
+        images = images.to(torch.float32) / 255
     images = images * 2 - 1
     if size is not None and size != images.shape[-1]:
         images = F.interpolate(
             images, (size, size), mode="bilinear", antialias=True
         )
     return images, labels
+
+
+def load_pixels(
+    name: str, train: bool = True, root: Path | None = None
+) -> tuple[Tensor, Tensor]:
+    """The same set as bytes from 0 to 255, (N, C, H, W), and labels."""
+    if name != "digits":
+        return _torchvision(name, train, root)
+    images, labels = _digits(train)
+    return (images * 255).round().to(torch.uint8), labels
 
 
 def _digits(train: bool) -> tuple[Tensor, Tensor]:
@@ -72,20 +100,24 @@ def _torchvision(
 
     dataset = getattr(datasets, TORCHVISION[name])
     root = (root or data_root()).expanduser()
-    folder = root / dataset.__name__ / "raw"
+    colour = hasattr(dataset, "base_folder")
+    inside = dataset.base_folder if colour else f"{dataset.__name__}/raw"
+    folder = root / inside
     try:
         data = _downloaded(dataset, root, train)
     except Exception as error:  # of gzip, struct, numpy, the network, …
         raise RuntimeError(
             _why(error, dataset, folder, PARTS[train])
         ) from error
-    images, labels = data.data, data.targets
+    images = torch.as_tensor(data.data)  # (N, H, W), or (N, H, W, 3)
+    images = images.movedim(-1, 1) if colour else images[:, None]
+    labels = torch.as_tensor(data.targets)
     if len(images) != len(labels) or not len(images):
         raise RuntimeError(
             f"the files of {PARTS[train]} in {folder} do not belong "
             f"together: {len(images)} images, {len(labels)} labels. {AGAIN}"
         )
-    return images[:, None].to(torch.float32) / 255, labels
+    return images, labels
 
 
 def _downloaded(dataset: Any, root: Path, train: bool) -> Any:
@@ -110,24 +142,45 @@ def _why(error: Exception, dataset: Any, folder: Path, part: str) -> str:
             f"of your own with root=… or ${PLACE}; or use "
             "load_images('digits'), which needs no file."
         )
-    bad = [
-        f"{path.name} is {what}"
-        for path in sorted(folder.glob(f"{part}-*"))
-        if (what := _damage(path))
-    ]
-    if bad:
-        return f"damaged files in {folder}: {', '.join(bad)}. {AGAIN}"
-    parts = (Path(url).stem for url, _ in dataset.resources)
-    missing = [name for name in parts if not (folder / name).exists()]
+    names, damaged = _files(dataset, folder, part)
+    if damaged:
+        return f"damaged files in {folder}: {', '.join(damaged)}. {AGAIN}"
+    missing = [name for name in names if not (folder / name).exists()]
     if not missing:
         return f"damaged files of {part} in {folder} ({error}). {AGAIN}"
     return (
         f"{dataset.__name__} is not in {folder} (there is no "
         f"{', no '.join(missing)}) and could not be downloaded ({error}). "
-        "Connect to the internet and try again; or put its four IDX files "
+        "Connect to the internet and try again; or put its files "
         f"into {folder}; or name another folder with root=… or ${PLACE}; "
         "or use load_images('digits'), which needs no download."
     )
+
+
+def _files(
+    dataset: Any, folder: Path, part: str
+) -> tuple[list[str], list[str]]:
+    """The names of a set's files, and what is wrong with those there."""
+    if hasattr(dataset, "resources"):
+        names = [Path(url).stem for url, _ in dataset.resources]
+        there = {p: _damage(p) for p in sorted(folder.glob(f"{part}-*"))}
+    else:  # CIFAR-10
+        sums = dict([*dataset.train_list, *dataset.test_list])
+        names = list(sums)
+        there = {
+            folder / name: _other_sum(folder / name, known)
+            for name, known in sums.items()
+            if (folder / name).exists()
+        }
+    bad = [f"{path.name} is {what}" for path, what in there.items() if what]
+    return names, bad
+
+
+def _other_sum(path: Path, known: str) -> str:
+    """What is wrong with a file whose checksum is known."""
+    from torchvision.datasets.utils import check_integrity
+
+    return "" if check_integrity(path, known) else "not what it was"
 
 
 def _damage(path: Path) -> str:

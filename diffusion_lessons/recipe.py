@@ -10,9 +10,12 @@ from .checks import (
     NotNegative,
     Share,
     checked,
+    real,
     whole,
 )
 from .ema import Decay
+
+Length = Annotated[float, real(0, ends="(]")]
 
 
 @checked
@@ -25,6 +28,7 @@ class Recipe:
     warmup: Annotated[int, whole(0)] = 0  # steps in which it rises
     p_uncond: Share = 0.0  # of the labels dropped
     ema: Decay | None = None  # averages the weights
+    max_norm: Length | None = None  # of the gradients
     seed: int = 0  # of t, noise and drops
 
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_
 
 from .batches import Batches, check_generator
 from .checks import InputError
@@ -96,19 +97,33 @@ class TrainState:
 
     def set_rate(self) -> None:
         """The learning rate of the step to come."""
-        recipe = self.recipe
-        share = lr_factor(self.step, recipe.num_steps, recipe.warmup)
         for group in self.optimizer.param_groups:
-            group["lr"] = recipe.lr * share
+            group["lr"] = self.rate_of(self.step)
+
+    def rate_of(self, step: int) -> float:
+        """The learning rate of a step, 0 for the first."""
+        recipe = self.recipe
+        share = lr_factor(step, recipe.num_steps, recipe.warmup)
+        return recipe.lr * share
 
     def advance(self) -> None:
         """Let the gradients move the weights; Ctrl-C waits until it has."""
         with uninterrupted():
-            self.optimizer.step()
+            self.move()
             self.step += 1
             self.set_rate()
             if self.ema:
                 self.ema.update(self.model)
+
+    def move(self) -> None:
+        """A step of the optimizer."""
+        self.shorten()
+        self.optimizer.step()
+
+    def shorten(self) -> None:
+        """Shorten gradients that are longer than the recipe allows."""
+        if self.recipe.max_norm is not None:
+            clip_grad_norm_(self.model.parameters(), self.recipe.max_norm)
 
     @contextmanager
     def whole_step(self) -> Iterator[None]:

@@ -71,6 +71,8 @@ def train(
         p_uncond: the share of labels replaced by ``model.null_label``, so
             that the network also learns to do without (0; chapter 9).
         ema: average the weights with this decay into ``state.ema`` (None).
+        max_norm: gradients that are longer, all of them together, are made
+            this long (None).
         seed: of t, noise and drops, drawn on the CPU for any device (0).
     """
     if resume is not None and not isinstance(resume, dict):

@@ -1,9 +1,12 @@
 """Images in [-1, 1], and the mixture whose every answer is known."""
 
+import hashlib
 import os
+import pickle
 from pathlib import Path
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 from torch.testing import assert_close
@@ -12,7 +15,8 @@ from torchvision import datasets
 from diffusion_lessons import (
     load_images,
 )
-from diffusion_lessons.data import data_root
+from diffusion_lessons.data import CLASSES, data_root, load_pixels
+from diffusion_lessons.data import NAMES as SETS
 
 # The digits
 
@@ -166,7 +170,9 @@ def test_a_failed_download_says_what_to_do(
 
 
 def test_an_unknown_image_set_is_refused():
-    words = "one of 'digits', 'mnist', 'fashion_mnist'; got 'cifar'"
+    words = (
+        "one of 'digits', 'mnist', 'fashion_mnist', 'cifar10'; got 'cifar'"
+    )
     with pytest.raises(ValueError, match=words):
         load_images("cifar")
 
@@ -329,3 +335,76 @@ def test_a_file_that_cannot_be_opened_is_named(small_mnist, no_network):
     path.mkdir()
     with pytest.raises(RuntimeError, match="idx3-ubyte is not readable"):
         load_images("mnist", root=small_mnist)
+
+
+# CIFAR-10
+
+
+BATCHES = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
+
+
+def write_batches(root, monkeypatch):
+    """CIFAR-10 of two images a batch, which knows their checksums."""
+    folder = root / "cifar-10-batches-py"
+    folder.mkdir()
+    sums = {}
+    for i, name in enumerate([*BATCHES, "batches.meta"]):
+        pixels = (np.arange(2 * 3072) + i).astype(np.uint8).reshape(2, -1)
+        batch = {"data": pixels, "labels": [i, 9], "label_names": ["a"]}
+        (folder / name).write_bytes(data := pickle.dumps(batch))
+        sums[name] = hashlib.md5(data).hexdigest()
+    known = [[name, sums[name]] for name in BATCHES]
+    monkeypatch.setattr(datasets.CIFAR10, "train_list", known[:5])
+    monkeypatch.setattr(datasets.CIFAR10, "test_list", known[5:])
+    meta = datasets.CIFAR10.meta | {"md5": sums["batches.meta"]}
+    monkeypatch.setattr(datasets.CIFAR10, "meta", meta)
+    return folder
+
+
+def test_cifar_is_in_colour(tmp_path, monkeypatch):
+    write_batches(tmp_path, monkeypatch)
+    images, labels = load_images("cifar10", root=tmp_path)
+    assert images.shape == (10, 3, 32, 32)
+    assert images.dtype == torch.float32
+    assert labels.tolist() == [0, 9, 1, 9, 2, 9, 3, 9, 4, 9]
+    assert labels.dtype == torch.int64
+    red = (torch.arange(1024) % 256).view(32, 32) / 127.5 - 1
+    assert_close(images[0, 0], red)
+    assert_close(images[0, 1], red)  # 1024 bytes further on
+    assert_close(images[2, 2, 0, 0], torch.tensor(1 / 127.5 - 1))
+    images, labels = load_images("cifar10", train=False, root=tmp_path)
+    assert labels.tolist() == [5, 9]
+
+
+def test_a_damaged_batch_of_cifar_is_named(
+    tmp_path, monkeypatch, no_network
+):
+    folder = write_batches(tmp_path, monkeypatch)
+    (folder / "data_batch_3").write_bytes(b"")
+    words = "damaged files in .*: data_batch_3 is not what it was. Delete"
+    with pytest.raises(RuntimeError, match=words):
+        load_images("cifar10", root=tmp_path)
+
+
+def test_a_missing_batch_of_cifar_is_named(
+    tmp_path, monkeypatch, no_network
+):
+    folder = write_batches(tmp_path, monkeypatch)
+    (folder / "test_batch").unlink()
+    words = r"CIFAR10 is not in .* no test_batch\) and could not be down"
+    with pytest.raises(RuntimeError, match=words):
+        load_images("cifar10", root=tmp_path)
+
+
+def test_every_set_has_ten_names_of_classes():
+    assert set(CLASSES) == set(SETS)
+    assert all(len(set(names)) == 10 for names in CLASSES.values())
+
+
+def test_pixels_are_the_bytes_of_the_images(small_mnist):
+    for name, root in (("digits", None), ("mnist", small_mnist)):
+        pixels, labels = load_pixels(name, root=root)
+        images, same = load_images(name, root=root)
+        assert pixels.dtype == torch.uint8
+        assert torch.equal(labels, same)
+        assert_close(pixels / 127.5 - 1, images, rtol=0, atol=1.001 / 255)

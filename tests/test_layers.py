@@ -12,7 +12,8 @@ import diffusion_lessons
 PACKAGE = Path(diffusion_lessons.__file__).parent
 ROOMS = {  # a module may import from the floors below its own
     PACKAGE: [
-        {"checks", "files", "frozen", "interrupts", "networks", "progress"},
+        {"checks", "files", "frozen", "interrupts", "levels", "networks"}
+        | {"progress"},
         {
             "schedule",
             "unet",
@@ -35,7 +36,9 @@ ROOMS = {  # a module may import from the floors below its own
         },
         {"loss", "state", "sampling"},
         {"training", "edit", "figures", "diffusers", "first"},
+        {"runs"},
         {"doctor", "practice"},
+        {"commands"},
         {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
@@ -44,14 +47,29 @@ ROOMS = {  # a module may import from the floors below its own
         {"tensors", "models"},
         {"door"},
     ],
+    PACKAGE / "commands": [
+        {"options"},
+        {"sample"},
+    ],
     PACKAGE / "doctor": [
-        {"report", "case", "faults", "exact", "order"},
+        {"report", "case", "faults", "exact", "order", "own_runs"},
         {"measured", "guesses"}
         | {"patients", "first_rows", "sampler_rows"},
         {"readings"},
         {"reading_rows", "label_rows"},
         {"examine"},
         {"folder"},
+    ],
+    PACKAGE / "runs": [
+        {"grid", "lock", "ranks", "flop", "presets"}
+        | {"decode", "listing", "store", "photographs"},
+        {"config"},
+        {"draws", "folder", "log", "pictures"},
+        {"step", "load"},
+        {"begin", "look", "draw", "in_diffusers"},
+        {"loop", "export"},
+        {"train"},
+        {"command"},
     ],
     PACKAGE / "figures": [
         {"style", "page"},
@@ -146,6 +164,8 @@ def test_a_module_imports_only_from_lower_floors(path):
 def test_only_figures_know_how_to_draw(path):
     packages = {module.split(".")[0] for _, module in imports(path)}
     draws = packages & {"matplotlib", "IPython", "ipywidgets", "PIL"}
+    if path.parent.name == "runs":  # which reads and writes pictures
+        draws -= {"PIL"}
     assert not draws or path.parent.name == "figures"
 
 

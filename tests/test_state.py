@@ -13,6 +13,8 @@ from torch.testing import assert_close
 from diffusion_lessons import (
     Batches,
     IgnoreTime,
+    Recipe,
+    TrainState,
     diffusion_loss,
     load_checkpoint,
     save_checkpoint,
@@ -45,6 +47,28 @@ def test_with_a_warm_up_the_first_step_is_a_short_one():
     short, full = (weights(next(tiny_run(warmup=w)).state) for w in (9, 0))
     start = weights(next(tiny_run(lr=0.0)).state)
     assert_close(short - start, (full - start) / 10, rtol=1e-3, atol=1e-7)
+
+
+# The length of the gradients
+
+
+def moved_by(max_norm):
+    """How far plain gradient descent goes in one step."""
+    model = nn.Linear(9, 1)
+    recipe = Recipe(lr=1.0, max_norm=max_norm)
+    descent = torch.optim.SGD(model.parameters(), lr=1.0)
+    state = TrainState(model, descent, None, None, SCHEDULE, recipe)
+    before = weights(state).clone()
+    (3 * weights(state).sum()).backward()
+    state.advance()
+    return (weights(state) - before).norm().item()
+
+
+def test_long_gradients_are_made_as_long_as_allowed():
+    whole = 3 * 10**0.5
+    assert moved_by(None) == pytest.approx(whole)
+    assert moved_by(2.0) == pytest.approx(2.0, rel=1e-5)
+    assert moved_by(20.0) == pytest.approx(whole)
 
 
 # Stop and go on

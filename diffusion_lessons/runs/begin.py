@@ -1,0 +1,127 @@
+"""How a run begins, and how it goes on where another process left it."""
+
+import platform
+from dataclasses import replace
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..checks import InputError
+from ..conditioning import TimeUNet
+from ..ema import EMA
+from ..schedule import NoiseSchedule
+from .config import RunConfig, read_config
+from .draws import PictureBatches
+from .ranks import Ranks
+from .step import RunState
+
+
+def completed(config: RunConfig, store: Any) -> RunConfig:
+    """*config* with what the pictures decide of the network."""
+    decided = {
+        "in_channels": store.shape[0],
+        "num_classes": len(store.classes),
+    }
+    return replace(config, network=config.network | decided)
+
+
+def facts_of(
+    config: RunConfig, store: Any, override: dict, step: int
+) -> dict:
+    """What config.json says beside the settings.
+
+    Refuses pictures that are not those of the run, unless they are an
+    override.
+    """
+    before = read_config(config.out) or {}
+    found = before.get("fingerprint", store.fingerprint)
+    if found != store.fingerprint and "pictures" not in override:
+        raise InputError(
+            f"pictures: those in {config.pictures} have changed since the "
+            f"run began (--override pictures={config.pictures} goes on "
+            "with them as they are; name another folder for another run)"
+        )
+    history = before.get("overrides", [])
+    if override:
+        history = [*history, {"step": step} | override]
+    return {
+        "shape": list(store.shape),
+        "classes": list(store.classes),
+        "fingerprint": store.fingerprint,
+        "held_out": len(store.held_out),
+        "training": len(store.training),
+        "overrides": history,
+        "versions": _versions(),
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Of what a run depends on."""
+    try:
+        own = version("diffusion_lessons")
+    except PackageNotFoundError:  # run from its folder
+        own = "not installed"
+    return {
+        "diffusion_lessons": own,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
+def state_of(config: RunConfig, store: Any, ranks: Ranks) -> RunState:
+    """The state of a run before its first step."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        model = TimeUNet(**config.network).to(ranks.device)
+    if config.channels_last:
+        model = model.to(memory_format=torch.channels_last)
+    recipe, schedule = (
+        config.recipe,
+        getattr(NoiseSchedule, config.schedule),
+    )
+    state = RunState(
+        _dressed(model, config, ranks),
+        _optimizer(model, config),
+        PictureBatches(
+            store, batch_size=config.batch_size, seed=config.seed
+        ),
+        torch.Generator().manual_seed(config.seed),
+        schedule(config.num_steps).to(ranks.device),
+        recipe,
+        None if recipe.ema is None else EMA(model, recipe.ema),
+        scaler=torch.amp.GradScaler(
+            ranks.device.type, enabled=config.precision == "fp16"
+        ),
+    )
+    state.set_rate()
+    return state
+
+
+def _dressed(
+    model: nn.Module, config: RunConfig, ranks: Ranks
+) -> nn.Module:
+    """The network as it is trained: compiled, shared among processes."""
+    return ranks.shared(torch.compile(model) if config.compile else model)
+
+
+def _optimizer(
+    model: nn.Module, config: RunConfig
+) -> torch.optim.Optimizer:
+    """AdamW, in one sweep over all weights where there is such a thing."""
+    fused = next(model.parameters()).device.type != "mps"
+    return torch.optim.AdamW(model.parameters(), config.lr, fused=fused)
+
+
+def fitting(saved: dict, config: RunConfig, override: dict) -> dict:
+    """A saved state as a run with other settings can go on with it."""
+    batches = dict(saved.get("batches", {}))
+    if "batch_size" in override:
+        batches["batch_size"] = config.batch_size
+    if "pictures" in override:  # other places: a new pass
+        batches |= {
+            "order": torch.empty(0, dtype=torch.int64),
+            "position": 0,
+        }
+    return saved | {"batches": batches}

@@ -1,0 +1,121 @@
+"""Runs that take a moment, on digits, shared by the tests of runs."""
+
+import csv
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from diffusion_lessons import load_checkpoint
+from diffusion_lessons.runs.config import RunConfig
+from diffusion_lessons.runs.train import train_run
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = RunConfig(
+    "digits",
+    "nowhere",
+    network={"base_channels": 8},
+    steps=6,
+    batch_size=7,
+    warmup=2,
+    save_every=2,
+    sample_every=0,
+    log_every=1,
+    device="cpu",
+)
+
+
+def tiny(out, **settings):
+    """The settings of a tiny run in the folder *out*."""
+    return replace(TINY, out=out, **settings)
+
+
+def finish(config, **options):
+    """Run to the end: its losses."""
+    return [step.loss for step in train_run(config, **options)]
+
+
+def stopped_after(step, config, **options):
+    """Stop after a step, as Ctrl-C does: the losses so far."""
+    done = []
+    run = train_run(config, stop=lambda: len(done) + 1 == step, **options)
+    for each in run:
+        done.append(each.loss)
+    return done
+
+
+def same(a, b):
+    """Are two trees of tensors and numbers the same, bit for bit?"""
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def last(out):
+    """The last checkpoint of the run in *out*."""
+    return load_checkpoint(Path(out) / "last.safetensors")
+
+
+def rows(out):
+    """log.csv as dicts."""
+    with (Path(out) / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def options(config):
+    """The tiny run's settings as a command line."""
+    return [
+        *("train", config.pictures, "--out", str(config.out)),
+        *("--network", "base_channels=8", "--device", "cpu"),
+        *("--steps", str(config.steps), "--warmup", str(config.warmup)),
+        *("--batch-size", str(config.batch_size)),
+        *("--save-every", str(config.save_every)),
+        *("--sample-every", str(config.sample_every)),
+        *("--log-every", str(config.log_every)),
+    ]
+
+
+def start(*words, processes=0, **options):
+    """Start the command as a process of its own, or several of them."""
+    way = ["-m", "diffusion_lessons"]
+    if processes:
+        way = [
+            *("-m", "torch.distributed.run", "--standalone"),
+            f"--nproc-per-node={processes}",
+            *("--monitor-interval=0.1", *options.pop("torchrun", ())),
+            *way,
+        ]
+    known = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        [sys.executable, *way, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=known,
+        **options,
+    )
+
+
+def in_a_child(work, *given):
+    """Start *work* in a process of its own, which starts in a moment.
+
+    It is forked from a server that has imported everything already.
+    """
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tiny_runs", "sklearn.datasets"])
+    child = context.Process(target=_alone, args=(work, *given))
+    child.start()
+    return child
+
+
+def _alone(work, *given):
+    torch.set_num_threads(1)
+    work(*given)
