@@ -58,6 +58,7 @@ from .sampling import (
 from .schedule import NoiseSchedule, cosine_betas, linear_betas
 from .state import TrainState
 from .training import Step, overfit_one_batch, steps_for, train
+from .translate import interpreted, translate
 from .unet import (
     BasicUNet,
     IgnoreTime,
@@ -111,6 +112,7 @@ __all__ = [
     "from_noised",
     "held",
     "inpaint",
+    "interpreted",
     "layer_shapes",
     "lend_tables",
     "linear_betas",
@@ -145,5 +147,6 @@ __all__ = [
     "timestep_embedding",
     "timestep_of",
     "train",
+    "translate",
     "x0_and_eps",
 ]

@@ -1,6 +1,6 @@
 """Images, steps, labels and other tensors."""
 
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -172,6 +172,17 @@ def times(value: Any, name: str) -> Tensor | float:
     return value
 
 
+def clock(value: Any, name: str) -> Tensor:
+    """A moment in any language, or (B,) of them: at least 0, as float64."""
+    takes = "a number of at least 0, or (B,) of them"
+    moment = as_tensor(value, name, takes, torch.float64)
+    flag = isinstance(value, bool) or moment.dtype == torch.bool
+    low, high = ends(moment) or (0, 0)
+    if moment.ndim > 1 or flag or not 0 <= low <= high < inf:
+        refuse(name, takes, value)
+    return moment.cpu().double()
+
+
 def step(value: Any, name: str) -> int:
     """One t for the whole batch: an int, and no tensor."""
     if type(value) is int:
@@ -246,6 +257,7 @@ Pictures = Annotated[Tensor, pictures]
 Rows = Annotated[Tensor, rows]
 Steps = Annotated[Tensor | int, steps]
 Times = Annotated[Tensor | int, times]
+Clock = Annotated[Tensor | float, clock]
 Step = Annotated[int, step]
 Classes = Annotated[Tensor | int, classes]
 ClassRow = Annotated[Tensor, class_row]
