@@ -1,4 +1,4 @@
-"""The way between any two of the four languages of ``clocks``.
+"""The way between any two of the four languages of ``languages``.
 
 To translate is to multiply the picture and to set the clock. x_0 and eps
 stay what they are, so what a network says of them holds in every language,
@@ -19,7 +19,7 @@ from .checks import (
     checked,
     refuse,
 )
-from .clocks import Language, ddpm_step, factors, known, vp_t
+from .languages import Language, ddpm_step, factors, known, vp_t
 from .prediction import Predicts, check_readable
 from .schedule import NoiseSchedule
 

@@ -32,7 +32,7 @@ ROOMS = {  # a module may import from the floors below its own
             "copies",
             "recipe",
             "pretrained",
-            "clocks",
+            "languages",
         },
         {"loss", "state", "sampling", "translate"},
         {"training", "edit", "figures", "diffusers", "first"},

@@ -23,7 +23,7 @@ from diffusion_lessons import (
     translate,
     x0_and_eps,
 )
-from diffusion_lessons.clocks import LANGUAGES, factors
+from diffusion_lessons.languages import LANGUAGES, factors
 from diffusion_lessons.translate import read_output
 
 CHAIN = NoiseSchedule.linear()

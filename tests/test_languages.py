@@ -11,7 +11,7 @@ from theirs import NAMES
 from torch.testing import assert_close
 
 from diffusion_lessons import InputError, NoiseSchedule
-from diffusion_lessons.clocks import (
+from diffusion_lessons.languages import (
     LANGUAGES,
     ddpm_ratio,
     ddpm_step,
