@@ -32,9 +32,11 @@ ROOMS = {  # a module may import from the floors below its own
             "copies",
             "recipe",
             "pretrained",
+            "sigmas",
         },
         {"loss", "state", "sampling"},
-        {"training", "edit", "figures", "diffusers", "first"},
+        {"training", "edit", "figures", "diffusers", "first"}
+        | {"score", "sde", "solvers"},
         {"doctor", "practice"},
         {"__main__"},
     ],
