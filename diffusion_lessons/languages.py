@@ -10,9 +10,9 @@ there is of each:
   ᾱ = exp(-∫ beta) with beta(t) = 0.1 + 19.9 t. Networks are trained up to
   t = 1, but the formula goes on, and other clocks end a little later.
 
-The chain has nothing between two of its steps. The rule here is that of
-diffusers: there log(b / a) is on a straight line. Below step 1, where such
-a line would begin at minus infinity, b / a itself is.
+The chain has nothing between two of its steps. As in ``alpha_bar``, log ᾱ
+is on a straight line there: the noise of a step comes evenly over its time,
+and the chain is "vp" with a beta that is constant within each step.
 """
 
 from math import inf
@@ -45,18 +45,18 @@ def factors(
         return torch.ones_like(clock), clock
     if language == "vp":
         gathered = 0.1 * clock + 9.95 * clock**2  # ∫ beta
-        return (-gathered / 2).exp(), (-torch.expm1(-gathered)).sqrt()
-    ratio = ddpm_ratio(clock, schedule)
-    return (1 + ratio**2) ** -0.5, (1 + ratio**-2) ** -0.5
+    else:
+        gathered = ddpm_gathered(clock, schedule)
+    return (-gathered / 2).exp(), (-torch.expm1(-gathered)).sqrt()
 
 
-def ddpm_ratio(t: Tensor, schedule: NoiseSchedule) -> Tensor:
-    """b / a at the steps t, whole or not."""
-    below, above, low = _neighbours(t.floor(), schedule)
+def ddpm_gathered(t: Tensor, schedule: NoiseSchedule) -> Tensor:
+    """-log ᾱ at the steps t, whole or not: the noise so far, as ∫ beta."""
+    low, before, after = _neighbours(t.floor(), schedule)
     share = t - low
-    _check_between((share > 0) & (share < 1), above, schedule)
-    line = below ** (1 - share) * above**share  # in log(b / a)
-    return torch.where((low == 0) & (share < 1), share * above, line)
+    _check_between((share > 0) & (share < 1), after, schedule)
+    between = before + share * (after - before)
+    return torch.where(share == 0, before, between)
 
 
 def ddpm_step(ratio: Tensor, schedule: NoiseSchedule) -> Tensor:
@@ -64,14 +64,14 @@ def ddpm_step(ratio: Tensor, schedule: NoiseSchedule) -> Tensor:
 
     What lies beyond the last step of the schedule is refused.
     """
-    table = schedule.once(_ratios).cpu()
-    place = torch.searchsorted(table, ratio.contiguous())
-    below, above, low = _neighbours(place - 1, schedule)
-    _check_most(ratio, table[-1].item())
-    _check_between((ratio > below) & (ratio < inf), above, schedule)
-    line = (ratio / below).log() / (above / below).log()
-    share = torch.where(low == 0, ratio / above, line)
-    t = low + torch.where(ratio >= above, 1, share)
+    gathered = torch.log1p(ratio**2).contiguous()
+    table = schedule.once(_gathered).cpu()
+    low = torch.searchsorted(table, gathered, right=True) - 1
+    low, before, after = _neighbours(low, schedule)
+    _check_most(ratio, table[-1])
+    _check_between((ratio < inf) & (gathered > before), after, schedule)
+    share = (gathered - before) / (after - before)
+    t = low + torch.where(gathered >= after, 1, share.nan_to_num(0))
     return torch.where((t - t.round()).abs() < ROUNDING, t.round(), t)
 
 
@@ -81,19 +81,18 @@ def vp_t(ratio: Tensor) -> Tensor:
     return 2 * gathered / (0.1 + (0.01 + 39.8 * gathered).sqrt())
 
 
-def _ratios(schedule: NoiseSchedule) -> Tensor:
-    """b / a at every step, (T + 1,)."""
-    signal = schedule.sqrt_alphas_cumprod
-    return schedule.sqrt_one_minus_alphas_cumprod / signal
+def _gathered(schedule: NoiseSchedule) -> Tensor:
+    """-log ᾱ at every step, (T + 1,)."""
+    return -schedule.alphas_cumprod.log()
 
 
 def _neighbours(
     low: Tensor, schedule: NoiseSchedule
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """b / a at the steps low and low + 1, and low, within the table."""
-    table = schedule.once(_ratios).cpu()
+    """low, within the table, and -log ᾱ at the steps low and low + 1."""
+    table = schedule.once(_gathered).cpu()
     low = low.clamp(0, schedule.num_steps - 1).long()
-    return table[low], table[low + 1], low
+    return low, table[low], table[low + 1]
 
 
 def known(
@@ -115,8 +114,9 @@ def _check_end(
         refuse("clock", f'in 0..{last} in "{language}"', clock.max().item())
 
 
-def _check_most(ratio: Tensor, most: float) -> None:
+def _check_most(ratio: Tensor, gathered: Tensor) -> None:
     """Refuse more noise than there is at the last step."""
+    most = gathered.expm1().sqrt().item()
     if (ratio > most * (1 + ROUNDING)).any():
         raise InputError(
             "at the last step of this schedule noise over signal is "
@@ -125,10 +125,10 @@ def _check_most(ratio: Tensor, most: float) -> None:
 
 
 def _check_between(
-    inside: Tensor, above: Tensor, schedule: NoiseSchedule
+    inside: Tensor, after: Tensor, schedule: NoiseSchedule
 ) -> None:
     """Refuse a moment just before one of pure noise."""
-    if (inside & above.isinf()).any():
+    if (inside & after.isinf()).any():
         last = schedule.num_steps
         raise InputError(
             f"t = {last} of this schedule is pure noise, so nothing can be "

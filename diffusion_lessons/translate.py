@@ -124,11 +124,11 @@ def interpreted(
     *,
     predicts: Predicts = "eps",
     answers: Predicts = "x0",
-) -> Callable[[Tensor, Tensor], Tensor]:
+) -> Callable[..., Tensor]:
     """A network trained in one language, as a model of another.
 
-    The model that is returned takes x and the clock of *target* and asks
-    the network with both translated into *source*.
+    The model that is returned takes x and the clock of *target*, and a
+    label if the network does, and asks it with both translated.
 
     Args:
         model: any (x, clock) -> output, the clock as (B,).
@@ -139,9 +139,9 @@ def interpreted(
         answers: what is wanted: "eps", "x0" or the "v" of *target*.
     """
 
-    def speaks(x: Tensor, clock: Tensor | float) -> Tensor:
+    def speaks(x: Tensor, clock: Tensor | float, *label: Tensor) -> Tensor:
         there, then = translate(x, clock, target, source, schedule)
-        output = model(there, _told(then, there, source))
+        output = model(there, _told(then, there, source), *label)
         x0, eps = read_output(
             output, there, then, source, predicts, schedule
         )

@@ -3,25 +3,27 @@
 import numpy as np
 import pytest
 import torch
-from diffusers import EulerDiscreteScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
-from theirs import NAMES
 from torch.testing import assert_close
 
-from diffusion_lessons import InputError, NoiseSchedule
+from diffusion_lessons import InputError, NoiseSchedule, sigma_at, t_at
 from diffusion_lessons.languages import (
     LANGUAGES,
-    ddpm_ratio,
     ddpm_step,
     factors,
     vp_t,
 )
 
 LINEAR = NoiseSchedule.linear()
-EVERY_T = torch.arange(1001).double()
 exact = {"rtol": 1e-12, "atol": 0}
+
+
+def ddpm_ratio(t, chain):
+    """Noise over signal."""
+    a, b = factors(t, "ddpm", chain)
+    return b / a
 
 
 def number(value):
@@ -89,21 +91,22 @@ def test_a_moment_of_vp_is_found_again(t):
     assert_close(vp_t(b / a), number([t]), rtol=1e-12, atol=1e-300)
 
 
-@pytest.mark.parametrize("kind", NAMES)
-def test_between_two_steps_it_is_what_diffusers_has(kind):
-    ours = getattr(NoiseSchedule, kind)()
-    theirs = EulerDiscreteScheduler(beta_schedule=NAMES[kind])
-    logs = ddpm_ratio(EVERY_T[1:], ours).log().numpy()
-    sigmas = ddpm_ratio(torch.linspace(1, 999, 777).double(), ours)
-    wanted = theirs._sigma_to_t(sigmas.numpy(), logs) + 1
-    found = ddpm_step(sigmas, ours)
-    assert_close(found, torch.from_numpy(wanted), rtol=0, atol=1e-8)
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+def test_between_two_steps_it_is_what_the_solvers_have(kind):
+    chain = getattr(NoiseSchedule, kind)()
+    for t in torch.linspace(1, 1000, 97).tolist():
+        ratio = ddpm_ratio(t, chain).reshape(1)
+        assert_close(ratio.item(), sigma_at(t, chain), rtol=1e-11, atol=0)
+        found = ddpm_step(ratio, chain).item()
+        assert_close(found, float(t_at(ratio.item(), chain)))
 
 
-def test_below_step_1_the_noise_grows_evenly_from_0():
-    first = ddpm_ratio(number(1), LINEAR)
-    for t in (0, 0.25, 0.5, 1):
-        assert_close(ddpm_ratio(number(t), LINEAR), t * first, **exact)
+def test_within_a_step_noise_comes_evenly():
+    """As in a chain that has cut each of its steps into four."""
+    betas = 1 - (1 - LINEAR.betas[1:]) ** 0.25
+    fine = NoiseSchedule(betas.repeat_interleave(4))
+    t = torch.arange(4001) / 4
+    assert_close(ddpm_ratio(t, LINEAR), ddpm_ratio(t * 4, fine))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -325,6 +325,15 @@ def test_a_chain_is_told_whole_steps_as_whole_numbers():
     assert told[1].dtype == torch.float32
 
 
+def test_a_label_is_handed_on():
+    def network(x, t, label):
+        return x * 0 + label.view(-1, 1)
+
+    model = interpreted(network, "ddpm", "sigma", CHAIN, predicts="x0")
+    label = torch.tensor([3, 7])
+    assert torch.equal(model(torch.ones(2, 1), 1, label), label[:, None])
+
+
 def test_euler_along_a_straight_flow_is_that_of_diffusers():
     """The steps, their times and the same velocity."""
     theirs = FlowMatchEulerDiscreteScheduler()
