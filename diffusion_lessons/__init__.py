@@ -4,6 +4,14 @@ from .batches import Batches, of_each_class
 from .checkpoint import load_checkpoint, save_checkpoint
 from .checks import InputError
 from .classifier import DigitClassifier, features_and_labels
+from .clocks import (
+    as_flow,
+    from_flow,
+    mixture_velocity,
+    schedule_through,
+    step_at,
+    time_at,
+)
 from .conditioning import TimeUNet, drop_labels, timestep_embedding
 from .copies import nearest, nearest_ratio
 from .data import load_images
@@ -30,6 +38,17 @@ from .evaluation import (
     sliced_wasserstein,
 )
 from .files import DamagedFile
+from .flow import (
+    flow_ends,
+    flow_loss,
+    flow_path,
+    flow_sample,
+    flow_step,
+    flow_times,
+    flow_velocity,
+    logit_normal_times,
+    shift_times,
+)
 from .forward import (
     Gaussian,
     chain_variance,
@@ -44,8 +63,14 @@ from .guidance import Guided
 from .loss import clean_image_loss, diffusion_loss, loss_by_t
 from .mixture import ExactModel, GaussianMixture, MixturePosterior
 from .prediction import elbo_weight, target, x0_and_eps
-from .pretrained import load_classifier, load_pretrained, provenance
+from .pretrained import (
+    load_classifier,
+    load_flow,
+    load_pretrained,
+    provenance,
+)
 from .recipe import Recipe
+from .reflow import consistency_loss, detour, reflow_loss, reflow_pairs
 from .sampling import (
     Snapshot,
     ancestral_sample,
@@ -57,6 +82,7 @@ from .sampling import (
 )
 from .schedule import NoiseSchedule, cosine_betas, linear_betas
 from .state import TrainState
+from .timed import InSteps, PointNetwork
 from .training import Step, overfit_one_batch, steps_for, train
 from .unet import (
     BasicUNet,
@@ -81,9 +107,11 @@ __all__ = [
     "GaussianMixture",
     "Guided",
     "IgnoreTime",
+    "InSteps",
     "InputError",
     "MixturePosterior",
     "NoiseSchedule",
+    "PointNetwork",
     "Recipe",
     "Snapshot",
     "Step",
@@ -91,23 +119,34 @@ __all__ = [
     "TrainState",
     "ancestral_sample",
     "ancestral_step",
+    "as_flow",
     "bootstrap",
     "chain_variance",
     "class_histogram",
     "clean_guess",
     "clean_image_loss",
+    "consistency_loss",
     "cosine_betas",
     "count_parameters",
     "ddim_sample",
     "ddim_step",
     "ddim_timesteps",
+    "detour",
     "diffusion_loss",
     "drop_labels",
     "elbo_weight",
     "entropy",
     "features_and_labels",
+    "flow_ends",
+    "flow_loss",
+    "flow_path",
+    "flow_sample",
+    "flow_step",
+    "flow_times",
+    "flow_velocity",
     "frechet_distance",
     "frechet_floor",
+    "from_flow",
     "from_noised",
     "held",
     "inpaint",
@@ -116,10 +155,13 @@ __all__ = [
     "linear_betas",
     "load_checkpoint",
     "load_classifier",
+    "load_flow",
     "load_images",
     "load_pretrained",
+    "logit_normal_times",
     "loss_by_t",
     "mix",
+    "mixture_velocity",
     "nearest",
     "nearest_ratio",
     "noise_again",
@@ -135,13 +177,19 @@ __all__ = [
     "q_sample",
     "q_step",
     "receptive_field",
+    "reflow_loss",
+    "reflow_pairs",
     "save_checkpoint",
     "schedule_of",
+    "schedule_through",
     "scheduler_sample",
+    "shift_times",
     "sliced_wasserstein",
+    "step_at",
     "steps_for",
     "t_of",
     "target",
+    "time_at",
     "timestep_embedding",
     "timestep_of",
     "train",

@@ -24,6 +24,7 @@ ROOMS = {  # a module may import from the floors below its own
             "ema",
             "checkpoint",
             "data",
+            "timed",
         },
         {
             "forward",
@@ -34,7 +35,8 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling"},
-        {"training", "edit", "figures", "diffusers", "first"},
+        {"training", "edit", "figures", "diffusers", "first", "flow"},
+        {"clocks", "reflow"},
         {"doctor", "practice"},
         {"__main__"},
     ],

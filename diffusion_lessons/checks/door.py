@@ -18,10 +18,12 @@ from .tensors import (
     clean,
     images,
     labels,
+    moments,
     pictures,
     start,
     steps,
     times,
+    told,
 )
 
 
@@ -121,6 +123,8 @@ ROLES = {
     start: "images",
     steps: "for each",
     times: "for each",
+    moments: "for each",
+    told: "for each",
     labels: "for each",
     classes: "for each",
     amount: "column",
