@@ -41,7 +41,7 @@ MOST_SIGNAL = 0.05  # of x_0 that may be left where sampling begins
 class Snapshot(NamedTuple):
     """What a sampler shows after each step."""
 
-    t: int | float  # the step just reached, 0 for the last
+    t: float  # the step (or the time) just reached, 0 for the last
     x: Tensor  # x_t, (B, …)
     x0_hat: Tensor  # the clean image guessed on the way, (B, …)
 

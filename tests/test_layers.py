@@ -24,6 +24,7 @@ ROOMS = {  # a module may import from the floors below its own
             "ema",
             "checkpoint",
             "data",
+            "timed",
         },
         {
             "forward",
@@ -35,8 +36,9 @@ ROOMS = {  # a module may import from the floors below its own
             "sigmas",
         },
         {"loss", "state", "sampling", "languages"},
-        {"training", "edit", "figures", "diffusers", "first"}
+        {"training", "edit", "figures", "diffusers", "first", "flow"}
         | {"score", "sde", "solvers", "translate"},
+        {"clocks", "reflow"},
         {"doctor", "practice"},
         {"__main__"},
     ],

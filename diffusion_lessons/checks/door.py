@@ -19,10 +19,12 @@ from .tensors import (
     clock,
     images,
     labels,
+    moments,
     pictures,
     start,
     steps,
     times,
+    told,
 )
 
 
@@ -123,6 +125,8 @@ ROLES = {
     steps: "for each",
     times: "for each",
     clock: "for each",
+    moments: "for each",
+    told: "for each",
     labels: "for each",
     classes: "for each",
     amount: "column",

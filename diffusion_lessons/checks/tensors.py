@@ -183,6 +183,30 @@ def clock(value: Any, name: str) -> Tensor:
     return moment.cpu().double()
 
 
+def moments(value: Any, name: str) -> Tensor | float:
+    """The t of a flow: a number in 0..1, or (B,) of them."""
+    if not isinstance(value, Tensor) or value.ndim == 0:
+        return real(0, 1)(value, name)
+    if not value.is_floating_point() or value.ndim > 1:
+        refuse(name, "a number in 0..1, or (B,) of them", value)
+    low, high = ends(value) or (0, 1)
+    if not 0 <= low <= high <= 1:
+        raise InputError(
+            f"{name} must be in 0..1, the time of a flow; got values from "
+            f"{low:g} to {high:g} (of a step t: t / T)"
+        )
+    return value
+
+
+def told(value: Any, name: str) -> Tensor | float:
+    """t as it is handed on to a model, which knows if it takes t / T."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        inside = value.ndim <= 1 and (ends(value) or (0, 1))[1] <= 1
+    else:
+        inside = isinstance(value, float) and 0 <= value <= 1
+    return (moments if inside else times)(value, name)
+
+
 def step(value: Any, name: str) -> int:
     """One t for the whole batch: an int, and no tensor."""
     if type(value) is int:
@@ -270,6 +294,8 @@ Rows = Annotated[Tensor, rows]
 Steps = Annotated[Tensor | int, steps]
 Times = Annotated[Tensor | int, times]
 Clock = Annotated[Tensor | float, clock]
+Moments = Annotated[Tensor | float, moments]  # of a flow
+Told = Annotated[Tensor | float, told]
 Step = Annotated[int, step]
 Moment = Annotated[int | float, moment]
 Classes = Annotated[Tensor | int, classes]
