@@ -4,6 +4,14 @@ from .batches import Batches, of_each_class
 from .checkpoint import load_checkpoint, save_checkpoint
 from .checks import InputError
 from .classifier import DigitClassifier, features_and_labels
+from .clocks import (
+    as_flow,
+    from_flow,
+    mixture_velocity,
+    schedule_through,
+    step_at,
+    time_at,
+)
 from .conditioning import TimeUNet, drop_labels, timestep_embedding
 from .copies import nearest, nearest_ratio
 from .data import load_images
@@ -30,6 +38,17 @@ from .evaluation import (
     sliced_wasserstein,
 )
 from .files import DamagedFile
+from .flow import (
+    flow_ends,
+    flow_loss,
+    flow_path,
+    flow_sample,
+    flow_step,
+    flow_times,
+    flow_velocity,
+    logit_normal_times,
+    shift_times,
+)
 from .forward import (
     Gaussian,
     chain_variance,
@@ -44,8 +63,14 @@ from .guidance import Guided
 from .loss import clean_image_loss, diffusion_loss, loss_by_t
 from .mixture import ExactModel, GaussianMixture, MixturePosterior
 from .prediction import elbo_weight, target, x0_and_eps
-from .pretrained import load_classifier, load_pretrained, provenance
+from .pretrained import (
+    load_classifier,
+    load_flow,
+    load_pretrained,
+    provenance,
+)
 from .recipe import Recipe
+from .reflow import consistency_loss, detour, reflow_loss, reflow_pairs
 from .sampling import (
     Snapshot,
     ancestral_sample,
@@ -56,8 +81,44 @@ from .sampling import (
     ddim_timesteps,
 )
 from .schedule import NoiseSchedule, cosine_betas, linear_betas
+from .score import (
+    annealed_langevin,
+    langevin,
+    langevin_step,
+    score_from,
+)
+from .sde import (
+    DriftAndGain,
+    euler_maruyama_step,
+    probability_flow,
+    reverse_drift,
+    sde_path,
+    sde_sample,
+    vp_sde,
+)
+from .sigmas import (
+    EdmFactors,
+    Preconditioned,
+    edm_factors,
+    even_grid,
+    karras_grid,
+    karras_sigmas,
+    log_snr_grid,
+    sigma_at,
+    t_at,
+)
+from .solvers import (
+    dpm2m_sample,
+    dpm2m_step,
+    euler_sample,
+    euler_step,
+    heun_sample,
+    heun_step,
+)
 from .state import TrainState
+from .timed import InSteps, PointNetwork
 from .training import Step, overfit_one_batch, steps_for, train
+from .translate import interpreted, translate
 from .unet import (
     BasicUNet,
     IgnoreTime,
@@ -74,6 +135,8 @@ __all__ = [
     "Batches",
     "DamagedFile",
     "DigitClassifier",
+    "DriftAndGain",
+    "EdmFactors",
     "ExactModel",
     "ForDiffusers",
     "FromDiffusers",
@@ -81,9 +144,12 @@ __all__ = [
     "GaussianMixture",
     "Guided",
     "IgnoreTime",
+    "InSteps",
     "InputError",
     "MixturePosterior",
     "NoiseSchedule",
+    "PointNetwork",
+    "Preconditioned",
     "Recipe",
     "Snapshot",
     "Step",
@@ -91,35 +157,65 @@ __all__ = [
     "TrainState",
     "ancestral_sample",
     "ancestral_step",
+    "annealed_langevin",
+    "as_flow",
     "bootstrap",
     "chain_variance",
     "class_histogram",
     "clean_guess",
     "clean_image_loss",
+    "consistency_loss",
     "cosine_betas",
     "count_parameters",
     "ddim_sample",
     "ddim_step",
     "ddim_timesteps",
+    "detour",
     "diffusion_loss",
+    "dpm2m_sample",
+    "dpm2m_step",
     "drop_labels",
+    "edm_factors",
     "elbo_weight",
     "entropy",
+    "euler_maruyama_step",
+    "euler_sample",
+    "euler_step",
+    "even_grid",
     "features_and_labels",
+    "flow_ends",
+    "flow_loss",
+    "flow_path",
+    "flow_sample",
+    "flow_step",
+    "flow_times",
+    "flow_velocity",
     "frechet_distance",
     "frechet_floor",
+    "from_flow",
     "from_noised",
     "held",
+    "heun_sample",
+    "heun_step",
     "inpaint",
+    "interpreted",
+    "karras_grid",
+    "karras_sigmas",
+    "langevin",
+    "langevin_step",
     "layer_shapes",
     "lend_tables",
     "linear_betas",
     "load_checkpoint",
     "load_classifier",
+    "load_flow",
     "load_images",
     "load_pretrained",
+    "log_snr_grid",
+    "logit_normal_times",
     "loss_by_t",
     "mix",
+    "mixture_velocity",
     "nearest",
     "nearest_ratio",
     "noise_again",
@@ -129,21 +225,36 @@ __all__ = [
     "posterior_factors",
     "precision_recall",
     "predicts_of",
+    "probability_flow",
     "provenance",
     "q_chain",
     "q_posterior",
     "q_sample",
     "q_step",
     "receptive_field",
+    "reflow_loss",
+    "reflow_pairs",
+    "reverse_drift",
     "save_checkpoint",
     "schedule_of",
+    "schedule_through",
     "scheduler_sample",
+    "score_from",
+    "sde_path",
+    "sde_sample",
+    "shift_times",
+    "sigma_at",
     "sliced_wasserstein",
+    "step_at",
     "steps_for",
+    "t_at",
     "t_of",
     "target",
+    "time_at",
     "timestep_embedding",
     "timestep_of",
     "train",
+    "translate",
+    "vp_sde",
     "x0_and_eps",
 ]

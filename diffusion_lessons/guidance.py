@@ -10,7 +10,7 @@ from .checks import (
     Images,
     InputError,
     LabelledModel,
-    Times,
+    Told,
     checked,
     whole,
 )
@@ -50,8 +50,8 @@ class Guided(nn.Module):
         self.register_buffer("label", torch.as_tensor(label))
 
     @checked
-    def forward(self, x: Images, t: Times) -> Tensor:
-        """(B, …) at the steps t to the guided output, one pass for both."""
+    def forward(self, x: Images, t: Told) -> Tensor:
+        """(B, …) at t to the guided output, one pass for both."""
         t, label = self._for_each(x, t)
         null = torch.full_like(label, self.null)
         if self.scale == 1:
@@ -65,7 +65,7 @@ class Guided(nn.Module):
         return unconditional + self.scale * (conditional - unconditional)
 
     def _for_each(
-        self, x: Tensor, t: Tensor | int
+        self, x: Tensor, t: Tensor | float
     ) -> tuple[Tensor, Tensor]:
         """The step and the label of each image, both (B,)."""
         if self.label.ndim and len(self.label) not in (1, len(x)):

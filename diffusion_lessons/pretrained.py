@@ -10,9 +10,11 @@ from .classifier import DigitClassifier
 from .conditioning import TimeUNet
 from .files import read_tensors, write_tensors
 from .schedule import NoiseSchedule
+from .timed import InSteps
 
 FOLDER = Path(__file__).parent / "weights"
 CLASSIFIER = "_classifier"  # ends the file name of one
+FLOW = "_flow"  # and of a flow
 FACTS = {  # what must be known of every file of weights
     "command": "that trains it again",
     "data": "it was trained on",
@@ -47,7 +49,8 @@ def load_pretrained(name: str = "digits") -> Pretrained:
         model = Guided(net.model, 3, net.null, 2.0)
         ddim_sample(model, x_T, net.schedule, 50, predicts=net.predicts)
     """
-    names = [n for n in _names() if not n.endswith(CLASSIFIER)]
+    others = (CLASSIFIER, FLOW)
+    names = [n for n in _names() if not n.endswith(others)]
     _check_name(name, names)
     facts = provenance(name)
     model = _filled(TimeUNet(**facts["config"]), name)
@@ -58,6 +61,34 @@ def load_pretrained(name: str = "digits") -> Pretrained:
         model.null_label,
         tuple(facts["shape"]),
     )
+
+
+class PretrainedFlow(NamedTuple):
+    """A trained flow, and all that a sampler must know of it."""
+
+    model: InSteps  # (x, t, label) -> velocity, t in 0..1, in eval mode
+    null: int  # the label that means "no class"
+    shape: tuple[int, int, int]  # (C, H, W) of an image
+
+
+@checked
+def load_flow(name: str = "digits") -> PretrainedFlow:
+    """A flow that draws digits, conditional on the class.
+
+    name: "digits" (8x8)
+
+    Sixteen threes, in twenty steps::
+
+        net = load_flow("digits")
+        x_1 = torch.randn(16, *net.shape)
+        flow_sample(Guided(net.model, 3, net.null), x_1, 20)
+    """
+    _check_name(name, _names(FLOW))
+    name += FLOW
+    facts = provenance(name)
+    model = _filled(TimeUNet(**facts["config"]), name)
+    model = InSteps(model, facts["num_steps"]).eval()
+    return PretrainedFlow(model, model.null_label, tuple(facts["shape"]))
 
 
 @checked
@@ -75,7 +106,8 @@ def load_classifier(name: str = "digits") -> DigitClassifier:
 def provenance(name: str) -> dict:
     """Where weights come from: FACTS, and for a network how to sample.
 
-    name: "digits", "mnist", "digits_classifier" or "mnist_classifier"
+    name: "digits", "mnist", "digits_classifier", "mnist_classifier" or
+    "digits_flow"
     """
     _check_name(name, _names())
     return read_tensors(_path(name))[1]

@@ -25,6 +25,7 @@ ROOMS = {  # a module may import from the floors below its own
             "ema",
             "checkpoint",
             "data",
+            "timed",
         },
         {
             "forward",
@@ -33,10 +34,12 @@ ROOMS = {  # a module may import from the floors below its own
             "copies",
             "recipe",
             "pretrained",
+            "sigmas",
         },
-        {"loss", "state", "sampling"},
-        {"training", "edit", "figures", "diffusers", "first"},
-        {"runs"},
+        {"loss", "state", "sampling", "languages"},
+        {"training", "edit", "figures", "diffusers", "first", "flow"}
+        | {"score", "sde", "solvers", "translate"},
+        {"clocks", "reflow", "runs"},
         {"doctor", "practice"},
         {"commands"},
         {"__main__"},

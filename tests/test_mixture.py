@@ -349,3 +349,14 @@ def test_numbers_of_python_are_not_rounded():
     assert mixture.means.tolist() == [[0.1, 0.3]]
     assert mixture.variances.tolist() == [0.7**2]
     assert GaussianMixture([[0.1]], 0.7).variances.tolist() == [0.7**2]
+
+
+def test_an_exact_model_is_asked_between_two_steps(schedule):
+    x, exact = torch.randn(4, 2).double(), ExactModel(PLANE, schedule)
+    moments = torch.tensor([2.5, 1, 30, 59.75], dtype=torch.float64)
+    guesses = exact(x, moments)
+    for i, t in enumerate(moments.tolist()):
+        there = schedule.through([t])
+        expected = PLANE.posterior_mean(x[i : i + 1], 1, there)
+        assert_close(guesses[i : i + 1], expected)
+    assert_close(exact(x, torch.full((4,), 30.0)), exact(x, 30))

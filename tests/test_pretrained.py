@@ -16,7 +16,9 @@ from diffusion_lessons import (
     TimeUNet,
     ddim_sample,
     features_and_labels,
+    flow_sample,
     load_classifier,
+    load_flow,
     load_images,
     load_pretrained,
     provenance,
@@ -29,7 +31,7 @@ NETWORKS = ("digits", "mnist")
 ORIGIN = dict.fromkeys(FACTS, "known")
 
 
-def test_the_four_files_are_there_and_small():
+def test_the_five_files_are_there_and_small():
     assert {path.stem for path in FILES} == set(weights.RECIPES)
     assert sum(path.stat().st_size for path in FILES) <= 2_000_000
 
@@ -161,6 +163,27 @@ def test_a_network_draws_the_class_that_was_asked_for(name, count, seed):
         assert alike > spread(real[classes == digit]) / 2
 
 
+def test_a_flow_draws_the_class_that_was_asked_for():
+    net, label = load_flow(), torch.arange(100) % 10
+    assert not net.model.training
+    assert net.null == net.model.null_label == 10
+    x_1 = torch.randn(100, *net.shape)
+    *_, last = flow_sample(Guided(net.model, label, net.null), x_1, 10)
+    found = features_and_labels(load_classifier(), last.x)
+    assert (found.labels == label).double().mean() >= 0.9
+
+
+@pytest.mark.parametrize("name", ["mnist", "digits_flow", "cats"])
+def test_a_flow_goes_by_the_name_of_its_images(name):
+    with pytest.raises(ValueError, match=f"one of 'digits'; got '{name}'"):
+        load_flow(name)
+
+
+def test_a_flow_is_no_network_of_diffusion():
+    with pytest.raises(ValueError, match="got 'digits_flow'"):
+        load_pretrained("digits_flow")
+
+
 def spread(images):
     """The root of the mean squared distance to the mean image."""
     return images.var(0).sum().sqrt()
@@ -194,7 +217,7 @@ def test_a_classifier_goes_by_the_name_of_its_images(load):
         load("digits_classifier")
 
 
-def test_the_origin_of_an_unknown_name_is_refused_with_all_four():
+def test_the_origin_of_an_unknown_name_is_refused_with_all():
     choices = ", ".join(map(repr, sorted(weights.RECIPES)))
     with pytest.raises(ValueError, match=f"one of {choices}; got 'cats'"):
         provenance("cats")

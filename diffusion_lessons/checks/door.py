@@ -16,12 +16,15 @@ from .tensors import (
     amount,
     classes,
     clean,
+    clock,
     images,
     labels,
+    moments,
     pictures,
     start,
     steps,
     times,
+    told,
 )
 
 
@@ -121,6 +124,9 @@ ROLES = {
     start: "images",
     steps: "for each",
     times: "for each",
+    clock: "for each",
+    moments: "for each",
+    told: "for each",
     labels: "for each",
     classes: "for each",
     amount: "column",

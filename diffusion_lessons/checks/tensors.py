@@ -1,6 +1,6 @@
 """Images, steps, labels and other tensors."""
 
-from math import isfinite
+from math import inf, isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -172,6 +172,41 @@ def times(value: Any, name: str) -> Tensor | float:
     return value
 
 
+def clock(value: Any, name: str) -> Tensor:
+    """A moment in any language, or (B,) of them: at least 0, as float64."""
+    takes = "a number of at least 0, or (B,) of them"
+    moment = as_tensor(value, name, takes, torch.float64)
+    flag = isinstance(value, bool) or moment.dtype == torch.bool
+    low, high = ends(moment) or (0, 0)
+    if moment.ndim > 1 or flag or not 0 <= low <= high < inf:
+        refuse(name, takes, value)
+    return moment.cpu().double()
+
+
+def moments(value: Any, name: str) -> Tensor | float:
+    """The t of a flow: a number in 0..1, or (B,) of them."""
+    if not isinstance(value, Tensor) or value.ndim == 0:
+        return real(0, 1)(value, name)
+    if not value.is_floating_point() or value.ndim > 1:
+        refuse(name, "a number in 0..1, or (B,) of them", value)
+    low, high = ends(value) or (0, 1)
+    if not 0 <= low <= high <= 1:
+        raise InputError(
+            f"{name} must be in 0..1, the time of a flow; got values from "
+            f"{low:g} to {high:g} (of a step t: t / T)"
+        )
+    return value
+
+
+def told(value: Any, name: str) -> Tensor | float:
+    """t as it is handed on to a model, which knows if it takes t / T."""
+    if isinstance(value, Tensor) and value.is_floating_point():
+        inside = value.ndim <= 1 and (ends(value) or (0, 1))[1] <= 1
+    else:
+        inside = isinstance(value, float) and 0 <= value <= 1
+    return (moments if inside else times)(value, name)
+
+
 def step(value: Any, name: str) -> int:
     """One t for the whole batch: an int, and no tensor."""
     if type(value) is int:
@@ -180,6 +215,18 @@ def step(value: Any, name: str) -> int:
     if number is None:
         refuse(name, "an int, one step for the whole batch", value)
     return number
+
+
+def moment(value: Any, name: str) -> int | float:
+    """One t for the whole batch: a step, or a moment between two.
+
+    As with ``times``, a number between 0 and 1 is taken for t / T.
+    """
+    if isinstance(value, float) and isfinite(value) and value % 1:
+        if 0 < value < 1:
+            refuse(name, "an int, or a number above 1", value, "not t / T")
+        return value
+    return step(value, name)
 
 
 def labels(value: Any, name: str) -> Tensor | int:
@@ -246,7 +293,11 @@ Pictures = Annotated[Tensor, pictures]
 Rows = Annotated[Tensor, rows]
 Steps = Annotated[Tensor | int, steps]
 Times = Annotated[Tensor | int, times]
+Clock = Annotated[Tensor | float, clock]
+Moments = Annotated[Tensor | float, moments]  # of a flow
+Told = Annotated[Tensor | float, told]
 Step = Annotated[int, step]
+Moment = Annotated[int | float, moment]
 Classes = Annotated[Tensor | int, classes]
 ClassRow = Annotated[Tensor, class_row]
 Samples = Annotated[Tensor, samples]

@@ -23,11 +23,14 @@ from diffusion_lessons import (
     Batches,
     DigitClassifier,
     Guided,
+    InSteps,
     NoiseSchedule,
     TimeUNet,
     ddim_sample,
     diffusion_loss,
     features_and_labels,
+    flow_loss,
+    flow_sample,
     frechet_distance,
     frechet_floor,
     load_images,
@@ -35,6 +38,7 @@ from diffusion_lessons import (
 )
 from diffusion_lessons.pretrained import (
     load_classifier,
+    load_flow,
     load_pretrained,
     provenance,
     save_weights,
@@ -118,29 +122,54 @@ def network(
     seed: int = 0,
 ) -> tuple:
     """A TimeUNet that knows the classes, its weights averaged."""
-    torch.manual_seed(seed)
     config = {"base_channels": base_channels, "patch": patch}
     config |= {"in_channels": 1, "num_classes": 10}
-    model, schedule = TimeUNet(**config), NoiseSchedule.cosine(1000)
+    loss = partial(diffusion_loss, predicts="v")
+    torch.manual_seed(seed)
+    model = averaged(name, TimeUNet(**config), loss, num_steps, decay, seed)
+    known = {"config": config, "schedule": "cosine", "num_steps": 1000}
+    known |= {"predicts": "v", "shape": images_of(name)[0].shape[1:]}
+    known |= {"training_steps": num_steps}
+    return model, known
+
+
+def averaged(
+    name: str,
+    model: nn.Module,
+    loss: Callable,
+    num_steps: int,
+    decay: float,
+    seed: int,
+) -> nn.Module:
+    """The averaged weights of *model*, trained on labelled images."""
     ema = EMA(model, decay)
     for step in train(
         model,
         Batches(*images_of(name), batch_size=32, seed=seed),
-        schedule,
+        NoiseSchedule.cosine(1000),
         num_steps=num_steps,
         lr=2e-3,
         warmup=100,
         p_uncond=0.1,
         seed=seed,
-        loss=partial(diffusion_loss, predicts="v"),
+        loss=loss,
     ):
         ema.update(model)
         if step.step % 1000 == 0:
             print(f"{name}: step {step.step} of {num_steps}", flush=True)
-    known = {"config": config, "schedule": "cosine", "num_steps": 1000}
-    known |= {"predicts": "v", "shape": images_of(name)[0].shape[1:]}
-    known |= {"training_steps": num_steps}
-    return ema.model, known
+    return ema.model
+
+
+def flow(name: str, base_channels: int, num_steps: int, decay: float):
+    """The same network as a flow: the velocity of straight paths."""
+    config = {"base_channels": base_channels, "patch": 1}
+    config |= {"in_channels": 1, "num_classes": 10}
+    torch.manual_seed(0)
+    model = InSteps(TimeUNet(**config), 1000)
+    model = averaged(name, model, flow_loss, num_steps, decay, seed=0)
+    known = {"config": config, "num_steps": 1000, "predicts": "velocity"}
+    known |= {"shape": images_of(name)[0].shape[1:]}
+    return model.model, known | {"training_steps": num_steps}
 
 
 # How good they are
@@ -148,11 +177,11 @@ def network(
 
 def judged(name: str, model: nn.Module) -> dict:
     """What is measured of a classifier or a network with its weights."""
-    data = name.split("_")[0]
-    if name != data:
+    data, _, kind = name.partition("_")
+    if kind == "classifier":
         images, labels = images_of(data, train=False)
         return {"accuracy": accuracy(model, images, labels)}
-    for scale in SCALES[name]:  # the first that is enough
+    for scale in SCALES[data]:  # the first that is enough
         found = compared(name, model, scale, half=0, seeds=(0, 1, 2))
         print(f"{name}: choosing, scale {scale}: {found}", flush=True)
         if found["accuracy"] >= ENOUGH:
@@ -168,27 +197,22 @@ def compared(
     The held-out images have two halves: one to choose a scale with, and
     one to report on, with noise that had no say in the choice.
     """
-    reader, schedule = load_classifier(name), NoiseSchedule.cosine(1000)
+    data = name.split("_")[0]
+    reader = load_classifier(data)
     seen, unseen = (
-        features_and_labels(reader, images_of(name, train)[0]).features
+        features_and_labels(reader, images_of(data, train)[0]).features
         for train in (True, False)
     )
     unseen = unseen.chunk(2)[half]
-    label = torch.arange(COUNT[name]) % 10
+    label = torch.arange(COUNT[data]) % 10
     model = Guided(model, label, model.null_label, scale)
-    shape = (len(label), *images_of(name)[0].shape[1:])
+    shape = (len(label), *images_of(data)[0].shape[1:])
+    how, draw = SAMPLERS[name.removeprefix(data)]
     right, distance = [], []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
-        *_, last = ddim_sample(
-            model,
-            torch.randn(shape, generator=generator),
-            schedule,
-            50,
-            eta=1.0,
-            predicts="v",
-            generator=generator,
-        )
+        noise = torch.randn(shape, generator=generator)
+        *_, last = draw(model, noise, generator)
         found = features_and_labels(reader, last.x)
         chosen = torch.randperm(len(unseen), generator=generator)
         chosen = unseen[chosen[: len(label)]]
@@ -196,7 +220,7 @@ def compared(
         distance.append(frechet_distance(found.features, chosen).item())
     floor = frechet_floor(seen, unseen, len(label))
     return {
-        "samples": f"{len(label)}, 50 steps, eta 1, scale {scale}",
+        "samples": f"{len(label)}, {how}, scale {scale}",
         "seeds": seeds,
         "accuracy": round(sum(right) / len(right), 3),
         "accuracies": [round(x, 4) for x in right],
@@ -205,6 +229,24 @@ def compared(
         "floor": round(floor.mean, 2),
         "floor_std": round(floor.std, 2),
     }
+
+
+def by_ddim(model: nn.Module, x_T: Tensor, generator: torch.Generator):
+    """As many steps as do no harm, with fresh noise in each."""
+    schedule, how = NoiseSchedule.cosine(1000), {"predicts": "v", "eta": 1}
+    return ddim_sample(model, x_T, schedule, 50, generator=generator, **how)
+
+
+def by_euler(model: nn.Module, x_1: Tensor, generator: torch.Generator):
+    """A flow, for which all is decided by the noise that it starts from."""
+    model = InSteps(model) if not isinstance(model, InSteps) else model
+    return flow_sample(model, x_1, 50)
+
+
+SAMPLERS = {
+    "": ("50 steps, eta 1", by_ddim),
+    "_flow": ("50 steps", by_euler),
+}
 
 
 # All recipes: () -> (model, how to build it); classifiers first, for they
@@ -216,6 +258,7 @@ RECIPES: dict[str, Callable[[], tuple[nn.Module, dict]]] = {
     "mnist_classifier": lambda: classifier("mnist", epochs=25),
     "digits": lambda: network("digits", 16, 1, 3500, decay=0.995),
     "mnist": lambda: network("mnist", 40, 2, 16_000, decay=0.999),
+    "digits_flow": lambda: flow("digits", 16, 3500, decay=0.995),
 }
 
 
@@ -240,12 +283,13 @@ def make(name: str, seed: int = 0) -> None:
 
 def judge(name: str) -> None:
     """Measure one that is there, and write what was found into its file."""
-    data = name.split("_")[0]
-    model = (
-        load_pretrained(name).model
-        if name == data
-        else load_classifier(data)
-    )
+    data, _, kind = name.partition("_")
+    if kind == "classifier":
+        model = load_classifier(data)
+    elif kind == "flow":
+        model = load_flow(data).model.model
+    else:
+        model = load_pretrained(name).model
     write(name, model, provenance(name))
 
 
