@@ -29,6 +29,7 @@ from .evaluation import (
     precision_recall,
     sliced_wasserstein,
 )
+from .exact import ExactModel
 from .files import DamagedFile
 from .forward import (
     Gaussian,
@@ -42,7 +43,7 @@ from .forward import (
 )
 from .guidance import Guided
 from .loss import clean_image_loss, diffusion_loss, loss_by_t
-from .mixture import ExactModel, GaussianMixture, MixturePosterior
+from .mixture import GaussianMixture, MixturePosterior
 from .prediction import elbo_weight, target, x0_and_eps
 from .pretrained import load_classifier, load_pretrained, provenance
 from .recipe import Recipe

@@ -33,7 +33,7 @@ ROOMS = {  # a module may import from the floors below its own
             "recipe",
             "pretrained",
         },
-        {"loss", "state", "sampling"},
+        {"loss", "state", "sampling", "exact"},
         {"training", "edit", "figures", "diffusers", "first"},
         {"doctor", "practice"},
         {"__main__"},
