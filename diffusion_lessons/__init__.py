@@ -1,6 +1,14 @@
 """The code behind the book: every formula, one tested function."""
 
 from .batches import Batches, of_each_class
+from .bound import (
+    Bound,
+    best_variance,
+    last_term,
+    prior_term,
+    step_term,
+    variational_bound,
+)
 from .checkpoint import load_checkpoint, save_checkpoint
 from .checks import InputError
 from .classifier import DigitClassifier, features_and_labels
@@ -42,6 +50,7 @@ from .forward import (
     q_step,
 )
 from .guidance import Guided
+from .likelihood import bits_per_dim, gaussian_kl, level_log_prob
 from .loss import clean_image_loss, diffusion_loss, loss_by_t
 from .mixture import GaussianMixture, MixturePosterior
 from .prediction import elbo_weight, target, x0_and_eps
@@ -73,6 +82,7 @@ __all__ = [
     "EMA",
     "BasicUNet",
     "Batches",
+    "Bound",
     "DamagedFile",
     "DigitClassifier",
     "ExactModel",
@@ -92,6 +102,8 @@ __all__ = [
     "TrainState",
     "ancestral_sample",
     "ancestral_step",
+    "best_variance",
+    "bits_per_dim",
     "bootstrap",
     "chain_variance",
     "class_histogram",
@@ -110,10 +122,13 @@ __all__ = [
     "frechet_distance",
     "frechet_floor",
     "from_noised",
+    "gaussian_kl",
     "held",
     "inpaint",
+    "last_term",
     "layer_shapes",
     "lend_tables",
+    "level_log_prob",
     "linear_betas",
     "load_checkpoint",
     "load_classifier",
@@ -130,6 +145,7 @@ __all__ = [
     "posterior_factors",
     "precision_recall",
     "predicts_of",
+    "prior_term",
     "provenance",
     "q_chain",
     "q_posterior",
@@ -140,11 +156,13 @@ __all__ = [
     "schedule_of",
     "scheduler_sample",
     "sliced_wasserstein",
+    "step_term",
     "steps_for",
     "t_of",
     "target",
     "timestep_embedding",
     "timestep_of",
     "train",
+    "variational_bound",
     "x0_and_eps",
 ]

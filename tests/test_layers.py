@@ -34,7 +34,9 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
         },
         {"loss", "state", "sampling", "exact"},
-        {"training", "edit", "figures", "diffusers", "first"},
+        {"training", "edit", "figures", "diffusers", "first"}
+        | {"likelihood"},
+        {"bound"},
         {"doctor", "practice"},
         {"__main__"},
     ],
