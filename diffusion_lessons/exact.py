@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .checks import Images, InputError, Labels, Steps, checked, ends
+from .checks import Images, InputError, Labels, Times, checked, ends
 from .mixture import GaussianMixture
 from .schedule import NoiseSchedule
 
@@ -23,10 +23,14 @@ class ExactModel:
 
     @checked
     def __call__(
-        self, xt: Images, t: Steps, label: Labels | None = None
+        self, xt: Images, t: Times, label: Labels | None = None
     ) -> Tensor:
         """(B, D) at the steps t, of the classes (B,), to (B, D)."""
-        parts = self.mixture.posterior(xt, t, self.schedule)
+        schedule = self.schedule
+        if isinstance(t, Tensor) and t.is_floating_point():  # between steps
+            moments, each = t.unique(return_inverse=True)
+            schedule, t = schedule.through(moments), each + 1
+        parts = self.mixture.posterior(xt, t, schedule)
         label = self.null_label if label is None else label
         label = torch.as_tensor(label, device=xt.device)
         low, high = ends(label) or (0, 0)

@@ -13,6 +13,7 @@ from .checks import (
     Images,
     InputError,
     Model,
+    Moment,
     Noise,
     Share,
     Step,
@@ -40,7 +41,7 @@ MOST_SIGNAL = 0.05  # of x_0 that may be left where sampling begins
 class Snapshot(NamedTuple):
     """What a sampler shows after each step."""
 
-    t: int  # the step just reached, 0 for the last
+    t: int | float  # the step just reached, 0 for the last
     x: Tensor  # x_t, (B, …)
     x0_hat: Tensor  # the clean image guessed on the way, (B, …)
 
@@ -49,7 +50,7 @@ class Snapshot(NamedTuple):
 def clean_guess(
     model: Model,
     xt: Images,
-    t: Step,
+    t: Moment,
     schedule: NoiseSchedule,
     *,
     predicts: Predicts = "eps",
@@ -60,9 +61,11 @@ def clean_guess(
     After the cut eps_hat is computed anew, so that the two still fit x_t:
     q_sample(x0_hat, t, eps_hat) == x_t.
 
-    xt: (B, …)    t: in 1..T    returns two (B, …)
+    xt: (B, …)    t: in 1..T, or between two steps    returns two (B, …)
     """
-    output = model(xt, torch.full((len(xt),), t, device=xt.device))
+    output = model(xt, told(t, xt))
+    if isinstance(t, float):
+        schedule, t = schedule.through([t]), 1
     x0_hat, eps_hat = x0_and_eps(output, xt, t, schedule, predicts)
     if clip is not None:
         x0_hat = x0_hat.clamp(-clip, clip)
@@ -257,6 +260,16 @@ def legs_of(path: list[int], progress: bool) -> Iterable[tuple[int, int]]:
     return bar(list(pairwise(path)), shown=progress, desc="sampling")
 
 
+def told(t: int | float, x: Tensor) -> Tensor:
+    """t for each of the images, (B,): what a network is told.
+
+    A whole t as an integer; a moment between two steps in the dtype of x.
+    """
+    if isinstance(t, int):
+        return torch.full((len(x),), t, device=x.device)
+    return torch.full((len(x),), t, dtype=x.dtype, device=x.device)
+
+
 def noise_like(x: Tensor, generator: torch.Generator | None) -> Tensor:
     """Noise like x, drawn where the generator lives."""
     device = x.device if generator is None else generator.device
@@ -279,9 +292,7 @@ def check_noise(noise: Tensor | None, where: str) -> None:
         refuse("noise", f"a tensor of images (B, …) at {where}", noise)
 
 
-def check_path(
-    path: list[int], schedule: NoiseSchedule, predicts: str
-) -> None:
+def check_path(path: list, schedule: NoiseSchedule, predicts: str) -> None:
     """Refuse steps that do not lead from noise to t = 0."""
     falls = all(s < t for t, s in pairwise(path))
     if len(path) < 2 or path[-1] != 0 or not falls:

@@ -1,6 +1,7 @@
 """How much noise each step adds: betas, alphas, alphas_cumprod."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from math import pi
 from typing import Annotated
 
@@ -125,11 +126,19 @@ class NoiseSchedule:
         """The standard deviation of the noise in x_t, (T + 1,)."""
         return frozen(self._signal_and_sigma[1])
 
-    def alpha_bar(self, t: int) -> float:
-        """alphas_cumprod at one t in 0..T, as a number."""
-        if type(t) is not int or not 0 <= t <= self.num_steps:
+    def alpha_bar(self, t: int | float) -> float:
+        """alphas_cumprod at one t in 0..T, as a number.
+
+        Between two steps its logarithm is a straight line: the noise of a
+        step comes evenly over the time of the step.
+        """
+        if type(t) not in (int, float) or not 0 <= t <= self.num_steps:
             refuse("t", f"an int in 0..{self.num_steps}", t)
-        return self._alpha_bars[t]
+        if type(t) is int:
+            return self._alpha_bars[t]
+        n = min(int(t), self.num_steps - 1)
+        before, after = self._alpha_bars[n : n + 2]
+        return before * (after / before) ** (t - n)
 
     @classmethod
     @checked
@@ -173,6 +182,21 @@ class NoiseSchedule:
         kept = evenly(0, self.num_steps, num_steps)
         alphas_cumprod = self._alphas_cumprod[kept]
         return NoiseSchedule(1 - alphas_cumprod[1:] / alphas_cumprod[:-1])
+
+    @checked
+    def through(self, moments: Rows) -> "NoiseSchedule":
+        """A schedule whose steps 1, 2, … end at these moments of this one.
+
+        moments: (n,) numbers in 0..T, not 0, rising; see ``alpha_bar``.
+        With it, all that takes a step t is known between two steps too.
+        """
+        if moments.ndim != 1 or not len(moments):
+            refuse("moments", "a row of at least one number", moments)
+        kept = [1.0, *map(self.alpha_bar, moments.double().tolist())]
+        falls = all(a > b for a, b in pairwise(kept))
+        if not falls:
+            refuse("moments", "numbers that rise from above 0", moments)
+        return NoiseSchedule([1 - b / a for a, b in pairwise(kept)])
 
     def zero_terminal_snr(self) -> "NoiseSchedule":
         """The same schedule, bent so that x_T is nothing but noise.

@@ -25,9 +25,11 @@ from diffusion_lessons import (
     IgnoreTime,
     InputError,
     NoiseSchedule,
+    Preconditioned,
     TimeUNet,
     ancestral_sample,
     ancestral_step,
+    annealed_langevin,
     bootstrap,
     chain_variance,
     clean_guess,
@@ -37,12 +39,21 @@ from diffusion_lessons import (
     ddim_step,
     ddim_timesteps,
     diffusion_loss,
+    dpm2m_sample,
+    dpm2m_step,
     drop_labels,
+    euler_maruyama_step,
+    euler_sample,
+    euler_step,
     features_and_labels,
     frechet_distance,
     from_noised,
     held,
+    heun_sample,
+    heun_step,
     inpaint,
+    langevin,
+    langevin_step,
     linear_betas,
     load_checkpoint,
     load_images,
@@ -54,15 +65,20 @@ from diffusion_lessons import (
     of_each_class,
     overfit_one_batch,
     precision_recall,
+    probability_flow,
     q_chain,
     q_posterior,
     q_sample,
     q_step,
+    reverse_drift,
     save_checkpoint,
+    score_from,
+    sde_sample,
     sliced_wasserstein,
     target,
     timestep_embedding,
     train,
+    vp_sde,
     x0_and_eps,
 )
 from diffusion_lessons.checks import (
@@ -113,6 +129,22 @@ IMAGE_TAKERS = {
     "ancestral_sample": lambda x: ancestral_sample(still, x, S),
     "ddim_step": lambda x: ddim_step(x, X, 3, 1, None, S),
     "ddim_sample": lambda x: ddim_sample(still, x, S, 2),
+    "score_from": lambda x: score_from(x, X, 1, S, "eps"),
+    "langevin_step": lambda x: langevin_step(x, X, 0.1, X),
+    "langevin": lambda x: langevin(still, x, 1, S, 2),
+    "annealed_langevin": lambda x: annealed_langevin(still, x, S, [50], 2),
+    "vp_sde": lambda x: vp_sde(x, 1, S),
+    "reverse_drift": lambda x: reverse_drift(X, x, 1, S, 1),
+    "probability_flow": lambda x: probability_flow(x, X, 1, S),
+    "euler_maruyama_step": lambda x: euler_maruyama_step(X, X, 1, 1, x),
+    "sde_sample": lambda x: sde_sample(still, x, S, 2, eta=1),
+    "euler_step": lambda x: euler_step(x, X, 2.0, 1.0),
+    "heun_step": lambda x: heun_step(X, X, x, 2.0, 1.0),
+    "dpm2m_step": lambda x: dpm2m_step(X, X, x, 3.0, 2.0, 1.0),
+    "euler_sample": lambda x: euler_sample(still, x, S, 2),
+    "heun_sample": lambda x: heun_sample(still, x, S, 2),
+    "dpm2m_sample": lambda x: dpm2m_sample(still, x, S, 2),
+    "Preconditioned": lambda x: Preconditioned(still, S)(x, 1),
     "from_noised": lambda x: from_noised(still, x, 9, X, S, 2),
     "held": lambda x: held(x, X, ONES, 1, X, S),
     "noise_again": lambda x: noise_again(x, 1, 9, X, S),
@@ -316,10 +348,17 @@ def test_a_single_step_is_an_int(step):
     for call in (
         lambda t: ddim_step(X, X, t, 0, X, S),
         lambda t: ancestral_step(X, X, t, X, S),
-        lambda t: clean_guess(still, X, t, S),
     ):
         with pytest.raises(InputError, match="t must be an int"):
             call(step)
+
+
+@pytest.mark.parametrize("t", [T, torch.tensor(3), 0.5, True, None, "1"])
+def test_a_guess_is_made_at_a_step_or_between_two(t):
+    with pytest.raises(InputError, match="t must be an int"):
+        clean_guess(still, X, t, S)
+    for t in (1, 3.0, 2.5, 49.9):
+        assert clean_guess(still, X, t, S)[0].shape == X.shape
 
 
 def test_noise_that_is_needed_is_asked_for():
@@ -543,6 +582,11 @@ MODEL_TAKERS = {
     "clean_guess": lambda m: clean_guess(m, X, 1, S),
     "ancestral_sample": lambda m: list(ancestral_sample(m, X, S)),
     "ddim_sample": lambda m: list(ddim_sample(m, X, S, 2)),
+    "langevin": lambda m: list(langevin(m, X, 1, S, 1)),
+    "sde_sample": lambda m: list(sde_sample(m, X, S, 2, eta=1)),
+    "euler_sample": lambda m: list(euler_sample(m, X, S, 2)),
+    "heun_sample": lambda m: list(heun_sample(m, X, S, 2)),
+    "dpm2m_sample": lambda m: list(dpm2m_sample(m, X, S, 2)),
     "diffusion_loss": lambda m: diffusion_loss(m, X, T, X, S),
     "clean_image_loss": lambda m: clean_image_loss(m, X, T, X, S),
 }
@@ -754,6 +798,7 @@ def public():
 
 NO_DOOR = {  # only made by the module itself
     *("Gaussian", "MixturePosterior", "Snapshot", "Step", "TrainState"),
+    *("DriftAndGain", "EdmFactors"),
     *("DamagedFile", "InputError"),
     *("path_of", "predicts_of", "schedule_of"),  # take what looks like one
 }

@@ -59,3 +59,14 @@ def test_an_exact_model_of_tilted_bells_answers_their_mean(schedule):
         assert_close(exact(x, t), mean)
         parts = mixture.posterior(x, t, schedule)
         assert_close(exact(x, t, 1), parts.means[:, 1])
+
+
+def test_an_exact_model_is_asked_between_two_steps(schedule):
+    x, exact = torch.randn(4, 2).double(), ExactModel(PLANE, schedule)
+    moments = torch.tensor([2.5, 1, 30, 59.75], dtype=torch.float64)
+    guesses = exact(x, moments)
+    for i, t in enumerate(moments.tolist()):
+        there = schedule.through([t])
+        expected = PLANE.posterior_mean(x[i : i + 1], 1, there)
+        assert_close(guesses[i : i + 1], expected)
+    assert_close(exact(x, torch.full((4,), 30.0)), exact(x, 30))

@@ -5,18 +5,34 @@ counts its steps 0..T-1: our t is their t + 1, and our steps end with one
 more, 0.
 """
 
+from math import sqrt
+
 import pytest
 import torch
-from diffusers import DDIMScheduler, DDPMScheduler
+from diffusers import (
+    DDIMScheduler,
+    DDPMScheduler,
+    DPMSolverMultistepScheduler,
+    EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+)
 from diffusers.schedulers.scheduling_ddim import rescale_zero_terminal_snr
 from theirs import NAMES, TYPES
 from torch.testing import assert_close
 
 from diffusion_lessons import (
+    ExactModel,
+    GaussianMixture,
     NoiseSchedule,
     ancestral_sample,
     ddim_sample,
     ddim_timesteps,
+    dpm2m_sample,
+    euler_sample,
+    heun_sample,
+    karras_grid,
+    sigma_at,
+    t_at,
     target,
     x0_and_eps,
 )
@@ -244,3 +260,81 @@ def test_ddim_agrees_from_pure_noise_as_shipped(name, predicts, eta):
     settings = {"eta": eta, "predicts": predicts}
     path = ours(ddim_sample, model, x, schedule, 50, **settings)
     agree(path, their_ddim(ddim, model, x, eta), AS_SHIPPED)
+
+
+# On the ruler of sigma: Euler, Heun, DPM-Solver++ 2M
+
+RULER = {
+    "euler": (euler_sample, EulerDiscreteScheduler),
+    "heun": (heun_sample, HeunDiscreteScheduler),
+    "2M": (dpm2m_sample, DPMSolverMultistepScheduler),
+}
+each_on_the_ruler = pytest.mark.parametrize("solver", RULER)
+
+
+def on_the_ruler(solver, predicts, schedule, steps, karras=False):
+    """Their scheduler, on our betas, at so many steps."""
+    _, kind = RULER[solver]
+    scheduler = kind(
+        schedule.num_steps,
+        trained_betas=schedule.betas[1:].tolist(),
+        prediction_type=TYPES[predicts],
+        timestep_spacing="linspace" if karras else "trailing",
+        use_karras_sigmas=karras,
+    )
+    scheduler.set_timesteps(steps)
+    return scheduler
+
+
+def their_walk(scheduler, model, x, schedule):
+    """x_0 of their loop; the network is told our t of their sigma."""
+    vp = isinstance(scheduler, DPMSolverMultistepScheduler)
+    x = x if vp else x / sqrt(schedule.alpha_bar(schedule.num_steps))
+    sigmas = scheduler.sigmas.double()
+    for i, t in enumerate(scheduler.timesteps):
+        ours = t_at(min(sigmas[i].item(), LAST), schedule)
+        xt = x if vp else scheduler.scale_model_input(x, t)
+        output = model(xt, torch.full((len(x),), ours).double())
+        x = scheduler.step(output, t, x).prev_sample
+    return x
+
+
+T1000 = NoiseSchedule.linear(1000)
+LAST = sigma_at(1000, T1000)
+THEIR_SIGMAS = 2e-4  # in float32, and 2M computes in it
+
+
+def smooth(predicts, schedule):
+    """A perfect network of two bells, between two steps as well."""
+    exact = ExactModel(GaussianMixture([[-0.5], [0.7]], 0.2), schedule)
+
+    def model(x, t):
+        x0 = exact(x, t)
+        there = schedule.through([t[0].item()])
+        _, eps = x0_and_eps(x0, x, 1, there, "x0")
+        return target(predicts, x0, eps, 1, there)
+
+    return model
+
+
+@each_on_the_ruler
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+@pytest.mark.parametrize("steps", [20, 50])
+@pytest.mark.parametrize("karras", [False, True])
+def test_their_solvers_end_where_ours_do(solver, predicts, steps, karras):
+    """Whole loops: even in t ("trailing"), and on Karras' grid."""
+    sampler, model = RULER[solver][0], smooth(predicts, T1000)
+    scheduler = on_the_ruler(solver, predicts, T1000, steps, karras)
+    x = torch.linspace(-2, 2, 9).double()[:, None]
+    grid = karras_grid(T1000, steps, sigma_max=LAST) if karras else steps
+    *_, last = sampler(model, x, T1000, grid, predicts=predicts, clip=None)
+    expected = their_walk(scheduler, model, x, T1000)
+    agree(last.x, expected, THEIR_SIGMAS)
+
+
+def test_their_network_is_told_nearly_our_t_between_two_steps():
+    """They draw a line in log sigma, we in log ᾱ: a tenth of a step."""
+    scheduler = on_the_ruler("euler", "eps", T1000, 30, karras=True)
+    ours = karras_grid(T1000, 30, sigma_max=LAST)[:-1]
+    ours = torch.tensor(ours).float()
+    assert_close(ours, scheduler.timesteps + 1, rtol=0, atol=0.15)

@@ -32,10 +32,11 @@ ROOMS = {  # a module may import from the floors below its own
             "copies",
             "recipe",
             "pretrained",
+            "sigmas",
         },
         {"loss", "state", "sampling", "exact"},
         {"training", "edit", "figures", "diffusers", "first"}
-        | {"likelihood"},
+        | {"score", "sde", "solvers", "likelihood"},
         {"bound"},
         {"doctor", "practice"},
         {"__main__"},

@@ -378,7 +378,9 @@ def test_alpha_bar_is_one_number_of_the_table(schedule):
         assert type(schedule.alpha_bar(t)) is float
 
 
-@pytest.mark.parametrize("t", [-1, 61, 0.5, None, torch.tensor(3)])
+@pytest.mark.parametrize(
+    "t", [-1, 61, -0.5, 60.5, True, None, torch.tensor(3)]
+)
 def test_alpha_bar_of_no_step_is_refused(schedule, t):
     with pytest.raises(ValueError, match=r"t must be an int in 0\.\.60"):
         schedule.alpha_bar(t)
@@ -419,3 +421,46 @@ def test_tables_that_are_the_same_for_every_t_are_made_once(schedule):
 def test_a_table_is_read_within_its_steps(schedule, t):
     with pytest.raises(ValueError, match=r"in 0\.\.60; got"):
         schedule.at(schedule.betas[None], t, IMAGES)
+
+
+# Between two steps
+
+
+def test_between_two_steps_the_noise_of_a_step_comes_evenly(schedule):
+    """log ᾱ is a straight line from each step to the next."""
+    for t in (0, 1, 30, 59):
+        before, after = schedule.alpha_bar(t), schedule.alpha_bar(t + 1)
+        assert schedule.alpha_bar(float(t)) == before
+        third = schedule.alpha_bar(t + 1 / 3)
+        expected = before ** (2 / 3) * after ** (1 / 3)
+        assert third == pytest.approx(expected, rel=1e-12)
+    assert schedule.alpha_bar(60.0) == schedule.alpha_bar(60)
+
+
+def test_a_schedule_through_some_moments_has_their_noise(schedule):
+    moments = [1.5, 7, 30.25, 60]
+    through = schedule.through(moments)
+    expected = [1.0, *map(schedule.alpha_bar, moments)]
+    assert through.alphas_cumprod.tolist() == pytest.approx(
+        expected, rel=1e-12
+    )
+
+
+def test_a_schedule_through_even_steps_is_respaced(schedule):
+    through = schedule.through(torch.arange(6, 61, 6))
+    assert_close(
+        through.alphas_cumprod,
+        schedule.respaced(10).alphas_cumprod,
+        rtol=1e-12,
+        atol=0,
+    )
+
+
+@pytest.mark.parametrize(
+    "moments", [[], [0], [3, 3], [5, 4], [61], 7, [-1]]
+)
+def test_moments_that_do_not_rise_within_the_schedule_are_refused(
+    moments, schedule
+):
+    with pytest.raises(ValueError, match="must be"):
+        schedule.through(moments)

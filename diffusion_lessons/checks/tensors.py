@@ -182,6 +182,18 @@ def step(value: Any, name: str) -> int:
     return number
 
 
+def moment(value: Any, name: str) -> int | float:
+    """One t for the whole batch: a step, or a moment between two.
+
+    As with ``times``, a number between 0 and 1 is taken for t / T.
+    """
+    if isinstance(value, float) and isfinite(value) and value % 1:
+        if 0 < value < 1:
+            refuse(name, "an int, or a number above 1", value, "not t / T")
+        return value
+    return step(value, name)
+
+
 def labels(value: Any, name: str) -> Tensor | int:
     """An int, or (B,) whole numbers, one for each image; as int64."""
     if type(value) is int:
@@ -247,6 +259,7 @@ Rows = Annotated[Tensor, rows]
 Steps = Annotated[Tensor | int, steps]
 Times = Annotated[Tensor | int, times]
 Step = Annotated[int, step]
+Moment = Annotated[int | float, moment]
 Classes = Annotated[Tensor | int, classes]
 ClassRow = Annotated[Tensor, class_row]
 Samples = Annotated[Tensor, samples]
