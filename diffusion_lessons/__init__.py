@@ -1,6 +1,14 @@
 """The code behind the book: every formula, one tested function."""
 
 from .batches import Batches, of_each_class
+from .bound import (
+    Bound,
+    best_variance,
+    last_term,
+    prior_term,
+    step_term,
+    variational_bound,
+)
 from .checkpoint import load_checkpoint, save_checkpoint
 from .checks import InputError
 from .classifier import DigitClassifier, features_and_labels
@@ -37,6 +45,7 @@ from .evaluation import (
     precision_recall,
     sliced_wasserstein,
 )
+from .exact import ExactModel
 from .files import DamagedFile
 from .flow import (
     flow_ends,
@@ -60,8 +69,9 @@ from .forward import (
     q_step,
 )
 from .guidance import Guided
+from .likelihood import bits_per_dim, gaussian_kl, level_log_prob
 from .loss import clean_image_loss, diffusion_loss, loss_by_t
-from .mixture import ExactModel, GaussianMixture, MixturePosterior
+from .mixture import GaussianMixture, MixturePosterior
 from .prediction import elbo_weight, target, x0_and_eps
 from .pretrained import (
     load_classifier,
@@ -133,6 +143,7 @@ __all__ = [
     "EMA",
     "BasicUNet",
     "Batches",
+    "Bound",
     "DamagedFile",
     "DigitClassifier",
     "DriftAndGain",
@@ -159,6 +170,8 @@ __all__ = [
     "ancestral_step",
     "annealed_langevin",
     "as_flow",
+    "best_variance",
+    "bits_per_dim",
     "bootstrap",
     "chain_variance",
     "class_histogram",
@@ -194,6 +207,7 @@ __all__ = [
     "frechet_floor",
     "from_flow",
     "from_noised",
+    "gaussian_kl",
     "held",
     "heun_sample",
     "heun_step",
@@ -203,8 +217,10 @@ __all__ = [
     "karras_sigmas",
     "langevin",
     "langevin_step",
+    "last_term",
     "layer_shapes",
     "lend_tables",
+    "level_log_prob",
     "linear_betas",
     "load_checkpoint",
     "load_classifier",
@@ -225,6 +241,7 @@ __all__ = [
     "posterior_factors",
     "precision_recall",
     "predicts_of",
+    "prior_term",
     "probability_flow",
     "provenance",
     "q_chain",
@@ -246,6 +263,7 @@ __all__ = [
     "sigma_at",
     "sliced_wasserstein",
     "step_at",
+    "step_term",
     "steps_for",
     "t_at",
     "t_of",
@@ -255,6 +273,7 @@ __all__ = [
     "timestep_of",
     "train",
     "translate",
+    "variational_bound",
     "vp_sde",
     "x0_and_eps",
 ]

@@ -5,20 +5,16 @@ from math import pi
 from typing import Annotated, Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .checks import (
     Count,
     Images,
     InputError,
-    Labels,
     Rows,
     Steps,
-    Times,
     as_tensor,
     checked,
-    ends,
     finite,
     refuse,
 )
@@ -40,7 +36,8 @@ Numbers = Annotated[Tensor | Sequence[float] | float, _numbers]
 class MixturePosterior(NamedTuple):
     """q(x_0 | x_t) of a mixture, again a mixture: a column for each part.
 
-    weights (B, K), means (B, K, D), variances (B, K).
+    weights (B, K), means (B, K, D), variances (B, K); of a mixture with
+    full covariances, the matrices (B, K, D, D) in the place of variances.
     """
 
     weights: Tensor
@@ -49,17 +46,24 @@ class MixturePosterior(NamedTuple):
 
 
 class GaussianMixture:
-    """Isotropic Gaussians with exact q(x_t), score and denoiser.
+    """Gaussians with exact q(x_t), score and denoiser.
 
     A component N(m, s² I) of x_0 becomes N(sqrt(ᾱ_t) m, ᾱ_t s² + 1 - ᾱ_t)
-    of x_t, so at every t the noisy data is again a mixture.
+    of x_t, so at every t the noisy data is again a mixture. A component
+    may also be long and tilted: then it has a matrix Σ in the place of
+    s² I, and so have all answers that hold variances.
 
     means: (K, D)    stds: a number or (K,)    weights: (K,), default equal
+    covariances: (K, D, D), in the place of stds
     """
 
     @checked
     def __init__(
-        self, means: Rows, stds: Numbers, weights: Numbers | None = None
+        self,
+        means: Rows,
+        stds: Numbers | None = None,
+        weights: Numbers | None = None,
+        covariances: Rows | None = None,
     ):
         means = means.double().clone()  # the caller keeps its own
         if means.ndim != 2:
@@ -68,17 +72,29 @@ class GaussianMixture:
             )
         k = len(means)
         weights = torch.ones(k).double() if weights is None else weights
-        if stds.shape not in ((), (k,)) or not (stds > 0).all():
+        if (stds is None) == (covariances is None):
             raise InputError(
-                f"stds must be a positive number or {k} of them; got {stds}"
+                "a mixture needs stds or covariances, not both"
             )
         if weights.shape != (k,) or not (weights > 0).all():
             raise InputError(
                 f"weights must be {k} positive numbers; got {weights}"
             )
         self.means = means
-        self.variances = stds.expand(k) ** 2
         self.weights = weights / weights.sum()
+        if covariances is None:
+            self._take_stds(stds)
+        else:
+            self.__class__ = _Tilted  # the same answers, for matrices
+            self._take_covariances(covariances.double().clone())
+
+    def _take_stds(self, stds: Tensor) -> None:
+        k = len(self.means)
+        if stds.shape not in ((), (k,)) or not (stds > 0).all():
+            raise InputError(
+                f"stds must be a positive number or {k} of them; got {stds}"
+            )
+        self.variances = stds.expand(k) ** 2
 
     @checked
     def sample(
@@ -93,7 +109,11 @@ class GaussianMixture:
         noise = torch.randn(
             n, self.means.shape[1], generator=generator, dtype=torch.float64
         )
-        return self.means[k] + self.variances[k, None].sqrt() * noise
+        return self.means[k] + self._stretch(noise, k)
+
+    def _stretch(self, noise: Tensor, k: Tensor) -> Tensor:
+        """Noise of variance 1 to noise as wide as the bells k."""
+        return self.variances[k, None].sqrt() * noise
 
     @checked
     def log_density(
@@ -167,7 +187,8 @@ class GaussianMixture:
 
         m_kt = sqrt(ᾱ_t) m_k and s_kt² = ᾱ_t s_k² + 1 - ᾱ_t.
 
-        Returns (1, K, D) and (1, K), or (B, K, D) and (B, K).
+        Returns (1, K, D) and (1, K), or (B, K, D) and (B, K); with full
+        covariances the second is (1, K, D, D) or (B, K, D, D).
         """
         self._check_dimension(xt)
         signal, sigma = schedule.signal_and_sigma(t, xt)
@@ -192,39 +213,88 @@ class GaussianMixture:
             )
 
 
-class ExactModel:
-    """A mixture as the perfect network: (x_t, t, label) -> E[x_0 | x_t].
+class _Tilted(GaussianMixture):
+    """Bells with a matrix Σ_k each, which may be long and tilted.
 
-    It predicts "x0". Each component is a class; the label K, which is
-    ``null_label``, means that the class is not known.
+    Along its own axes a bell is made of bells of one dimension: with
+    Σ_k = U diag(λ) Uᵀ, that of x_t is U diag(ᾱ_t λ + 1 - ᾱ_t) Uᵀ.
     """
 
-    @checked
-    def __init__(self, mixture: GaussianMixture, schedule: NoiseSchedule):
-        self.mixture, self.schedule = mixture, schedule
-        self.null_label = len(mixture.means)
+    def _take_covariances(self, covariances: Tensor) -> None:
+        k, dim = self.means.shape
+        if covariances.shape != (k, dim, dim):
+            raise InputError(
+                f"covariances must have shape {(k, dim, dim)}; got "
+                f"{tuple(covariances.shape)}"
+            )
+        along, axes = torch.linalg.eigh(covariances)
+        even = torch.allclose(covariances, covariances.mT)
+        if not even or not (along > 0).all():
+            raise InputError(
+                "covariances must be symmetric, and positive in every "
+                f"direction; got the least variance {along.min():.4g}"
+            )
+        self.variances, self._along, self._axes = covariances, along, axes
+
+    def _stretch(self, noise: Tensor, k: Tensor) -> Tensor:
+        return _turned(self._axes[k], self._along[k].sqrt() * noise)
 
     @checked
-    def __call__(
-        self, xt: Images, t: Times, label: Labels | None = None
+    def score(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
     ) -> Tensor:
-        """(B, D) at the steps t, of the classes (B,), to (B, D)."""
-        schedule = self.schedule
-        if isinstance(t, Tensor) and t.is_floating_point():  # between steps
-            moments, each = t.unique(return_inverse=True)
-            schedule, t = schedule.through(moments), each + 1
-        parts = self.mixture.posterior(xt, t, schedule)
-        label = self.null_label if label is None else label
-        label = torch.as_tensor(label, device=xt.device)
-        low, high = ends(label) or (0, 0)
-        if low < 0 or high > self.null_label:
-            raise InputError(
-                f"label must be in 0..{self.null_label}, where "
-                f"{self.null_label} means no class; got values from "
-                f"{low} to {high}"
-            )
-        label = label.expand(len(xt))
-        known = F.one_hot(label, self.null_label + 1)[:, :-1].to(xt)
-        unknown = (label == self.null_label)[:, None]
-        weights = torch.where(unknown, parts.weights, known)
-        return (weights[..., None] * parts.means).sum(1)
+        """The sum of r_k Σ_kt⁻¹ (m_kt - x_t) over the bells, (B, D)."""
+        r = self.responsibilities(xt, t, schedule)[..., None]
+        m_t, lam_t = self._along_axes(xt, t, schedule)
+        axes = self._axes.to(xt)
+        back = _turned(axes.mT, m_t - xt[:, None]) / lam_t
+        return (r * _turned(axes, back)).sum(1)
+
+    @checked
+    def posterior(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> MixturePosterior:
+        """q(x_0 | x_t): means m_k + G_k (x_t - m_kt), where G_k =
+        sqrt(ᾱ_t) Σ_k Σ_kt⁻¹, and covariances (I - sqrt(ᾱ_t) G_k) Σ_k.
+        """
+        r = self.responsibilities(xt, t, schedule)
+        m_t, lam_t = self._along_axes(xt, t, schedule)
+        signal, _ = schedule.signal_and_sigma(t, xt[:, None])
+        axes, lam = self._axes.to(xt), self._along.to(xt)
+        g = signal * lam / lam_t
+        away = _turned(axes.mT, xt[:, None] - m_t)
+        means = self.means.to(xt) + _turned(axes, g * away)
+        left = axes * (lam * (1 - g * signal))[..., None, :] @ axes.mT
+        left = left.expand(*r.shape, *left.shape[-2:])
+        return MixturePosterior(r, means, left)
+
+    @checked
+    def noisy_bells(
+        self, xt: Images, t: Steps, schedule: NoiseSchedule
+    ) -> tuple[Tensor, Tensor]:
+        """Means m_kt and covariances Σ_kt of the bells at step t."""
+        m_t, lam_t = self._along_axes(xt, t, schedule)
+        axes = self._axes.to(xt)
+        return m_t, axes * lam_t[..., None, :] @ axes.mT
+
+    def _along_axes(
+        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
+    ) -> tuple[Tensor, Tensor]:
+        """Means m_kt, and the variances along the axes: (·, K, D) both."""
+        self._check_dimension(xt)
+        signal, sigma = schedule.signal_and_sigma(t, xt[:, None])
+        m, lam = self.means.to(xt), self._along.to(xt)
+        return signal * m, signal**2 * lam + sigma**2
+
+    def _log_parts(
+        self, xt: Tensor, t: Tensor | int, schedule: NoiseSchedule
+    ) -> Tensor:
+        m_t, lam_t = self._along_axes(xt, t, schedule)
+        away = _turned(self._axes.to(xt).mT, xt[:, None] - m_t)
+        log_bell = -(away**2) / (2 * lam_t) - (2 * pi * lam_t).log() / 2
+        return self.weights.to(xt).log() + log_bell.sum(-1)
+
+
+def _turned(matrices: Tensor, vectors: Tensor) -> Tensor:
+    """Each vector (…, D) times its matrix (…, D, D)."""
+    return (matrices @ vectors[..., None])[..., 0]

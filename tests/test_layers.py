@@ -36,10 +36,10 @@ ROOMS = {  # a module may import from the floors below its own
             "pretrained",
             "sigmas",
         },
-        {"loss", "state", "sampling", "languages"},
+        {"loss", "state", "sampling", "languages", "exact"},
         {"training", "edit", "figures", "diffusers", "first", "flow"}
-        | {"score", "sde", "solvers", "translate"},
-        {"clocks", "reflow", "runs"},
+        | {"score", "sde", "solvers", "translate", "likelihood"},
+        {"bound", "clocks", "reflow", "runs"},
         {"doctor", "practice"},
         {"commands"},
         {"__main__"},

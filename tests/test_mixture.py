@@ -1,12 +1,13 @@
 """The mixture whose every answer is known."""
 
+import pickle
+
 import pytest
 import torch
-from torch.distributions import Normal
+from torch.distributions import MultivariateNormal, Normal
 from torch.testing import assert_close
 
 from diffusion_lessons import (
-    ExactModel,
     GaussianMixture,
     NoiseSchedule,
     q_sample,
@@ -280,38 +281,6 @@ def test_all_that_it_is_made_of_has_double_precision():
     assert not torch.equal(standard, standard.float().double())
 
 
-# The mixture as a network
-
-
-def test_an_exact_model_of_a_class_knows_that_component_alone(schedule):
-    """Components of unequal width and weight: each is its own mixture."""
-    x, exact = 2 * torch.randn(20, 2).double(), ExactModel(PLANE, schedule)
-    for k in range(3):
-        std = PLANE.variances[k].sqrt()
-        alone = GaussianMixture(PLANE.means[k : k + 1], std)
-        for t in SOME_T:
-            expected = alone.posterior_mean(x, t, schedule)
-            assert_close(exact(x, t, k), expected)
-
-
-def test_an_exact_model_without_a_class_knows_the_mixture(schedule):
-    x, exact = 2 * torch.randn(20, 2).double(), ExactModel(PLANE, schedule)
-    expected = PLANE.posterior_mean(x, 20, schedule)
-    assert exact.null_label == 3
-    for label in [(), (None,), (3,), (torch.full((20,), 3),)]:
-        assert_close(exact(x, 20, *label), expected)
-
-
-def test_an_exact_model_takes_a_class_and_a_t_for_each_point(schedule):
-    x, exact = torch.randn(4, 2), ExactModel(PLANE, schedule)
-    t, label = torch.tensor([1, 9, 30, 60]), torch.tensor([0, 3, 2, 1])
-    together = exact(x, t, label)
-    assert together.dtype == torch.float32
-    for i in range(4):
-        alone = exact(x[i : i + 1], int(t[i]), int(label[i]))
-        assert_close(alone[0], together[i])
-
-
 def test_a_mixture_keeps_its_means_when_the_caller_changes_its_own():
     means = torch.zeros(2, 3, dtype=torch.float64)
     mixture = GaussianMixture(means, 1.0)
@@ -337,13 +306,6 @@ def test_every_answer_wants_a_step(answer, t):
         getattr(LINE, answer)(GRID[:3], t, NoiseSchedule.linear(20))
 
 
-@pytest.mark.parametrize("label", [-1, 4, torch.tensor([0, 4])])
-def test_a_label_that_is_no_component_is_refused(label, schedule):
-    words = r"label must be in 0\.\.3, where 3 means no class; got"
-    with pytest.raises(ValueError, match=words):
-        ExactModel(PLANE, schedule)(torch.zeros(2, 2), 5, label)
-
-
 def test_numbers_of_python_are_not_rounded():
     mixture = GaussianMixture([[0.1, 0.3]], [0.7], [1.0])
     assert mixture.means.tolist() == [[0.1, 0.3]]
@@ -351,12 +313,184 @@ def test_numbers_of_python_are_not_rounded():
     assert GaussianMixture([[0.1]], 0.7).variances.tolist() == [0.7**2]
 
 
-def test_an_exact_model_is_asked_between_two_steps(schedule):
-    x, exact = torch.randn(4, 2).double(), ExactModel(PLANE, schedule)
-    moments = torch.tensor([2.5, 1, 30, 59.75], dtype=torch.float64)
-    guesses = exact(x, moments)
-    for i, t in enumerate(moments.tolist()):
-        there = schedule.through([t])
-        expected = PLANE.posterior_mean(x[i : i + 1], 1, there)
-        assert_close(guesses[i : i + 1], expected)
-    assert_close(exact(x, torch.full((4,), 30.0)), exact(x, 30))
+# Bells with a matrix each
+
+TURN = torch.tensor([[0.8, -0.6], [0.6, 0.8]], dtype=torch.float64)
+LONG = TURN @ torch.diag(torch.tensor([1.0, 0.01]).double()) @ TURN.mT
+TILTED = GaussianMixture(
+    PLANE.means,
+    weights=PLANE.weights,
+    covariances=torch.stack(
+        [LONG, LONG.inverse() / 50, 0.09 * TURN @ TURN.mT]
+    ),
+)
+
+ROUGH = torch.tensor([[2.0, 0, 0], [1, 1, 0], [-1, 0.5, 0.3]]).double()
+SPACE = GaussianMixture(
+    [[0.0, 1.0, -1.0], [2.0, 0.0, 1.0]],
+    covariances=torch.stack([ROUGH @ ROUGH.mT, ROUGH.mT @ ROUGH]),
+)
+each_tilted = pytest.mark.parametrize(
+    "mixture", [TILTED, SPACE], ids=["plane", "space"]
+)
+
+
+def answers(mixture, x, t, schedule):
+    """All that two mixtures that are one must agree on."""
+    named = ("log_density", "responsibilities", "score", "posterior_mean")
+    for name in named:
+        yield getattr(mixture, name)(x, t, schedule)
+
+
+@pytest.mark.parametrize("t", [0, *SOME_T, torch.tensor(SOME_T)])
+def test_round_matrices_are_stds(schedule, t):
+    eye = torch.eye(2).double()
+    same = GaussianMixture(
+        PLANE.means,
+        weights=PLANE.weights,
+        covariances=PLANE.variances[:, None, None] * eye,
+    )
+    x = PLANE.sample(5)
+    for one, other in zip(
+        answers(same, x, t, schedule),
+        answers(PLANE, x, t, schedule),
+        strict=True,
+    ):
+        assert_close(one, other)
+    for answer in ("noisy_bells", "posterior"):
+        *_, matrices = getattr(same, answer)(x, t, schedule)
+        *_, variances = getattr(PLANE, answer)(x, t, schedule)
+        assert_close(matrices, variances[..., None, None] * eye)
+
+
+@each_tilted
+@pytest.mark.parametrize("t", [0, *SOME_T])
+def test_tilted_bells_are_those_of_torch(schedule, mixture, t):
+    alpha_bar, x = schedule.alphas_cumprod[t], mixture.sample(20)
+    means, matrices = mixture.noisy_bells(x, t, schedule)
+    noise = (1 - alpha_bar) * torch.eye(x.shape[1]).double()
+    assert_close(means[0], alpha_bar.sqrt() * mixture.means)
+    assert_close(matrices[0], alpha_bar * mixture.variances + noise)
+    bells = MultivariateNormal(means, matrices)
+    parts = mixture.weights.log() + bells.log_prob(x[:, None])
+    log_density = mixture.log_density(x, t, schedule)
+    assert_close(log_density, parts.logsumexp(1))
+
+
+@each_tilted
+@pytest.mark.parametrize("t", [0, *SOME_T])
+def test_the_score_of_tilted_bells_is_the_slope(schedule, mixture, t):
+    x = mixture.sample(20).requires_grad_()
+    log_density = mixture.log_density(x, t, schedule)
+    (slope,) = torch.autograd.grad(log_density.sum(), x)
+    assert_close(mixture.score(x, t, schedule), slope)
+
+
+def test_the_density_of_tilted_bells_integrates_to_1(schedule):
+    side = torch.linspace(-7, 7, 561, dtype=torch.float64)
+    plane = torch.cartesian_prod(side, side)
+    for t in (0, 5, 60):
+        total = TILTED.density(plane, t, schedule).sum() * (14 / 560) ** 2
+        assert total.item() == pytest.approx(1, abs=1e-6)
+
+
+@each_tilted
+@pytest.mark.parametrize("t", [*SOME_T, torch.tensor(SOME_T * 4)])
+def test_the_posterior_of_tilted_bells_is_bayes_rule(schedule, mixture, t):
+    x0, xt = mixture.sample(20), mixture.sample(20)
+    weights, means, matrices = mixture.posterior(xt, t, schedule)
+    bells = MultivariateNormal(means, matrices)
+    posterior = (weights.log() + bells.log_prob(x0[:, None])).logsumexp(1)
+    joint = mixture.log_density(x0, 0, schedule)
+    jumped = Normal(*jump_of(schedule, t, x0)).log_prob(xt).sum(1)
+    bayes = joint + jumped - mixture.log_density(xt, t, schedule)
+    assert_close(posterior, bayes)
+    mean = (weights[..., None] * means).sum(1)
+    assert_close(mixture.posterior_mean(xt, t, schedule), mean)
+
+
+def jump_of(schedule, t, x0):
+    """Mean and standard deviation of x_t, from the tables alone."""
+    alpha_bar = schedule.alphas_cumprod[t].view(-1, 1)
+    return alpha_bar.sqrt() * x0, (1 - alpha_bar).sqrt()
+
+
+@each_tilted
+def test_the_posterior_mean_of_tilted_bells_obeys_tweedie(
+    schedule, mixture
+):
+    for t in SOME_T:
+        x, alpha_bar = mixture.sample(20), schedule.alphas_cumprod[t]
+        pull = (1 - alpha_bar) * mixture.score(x, t, schedule)
+        mean = mixture.posterior_mean(x, t, schedule)
+        assert_close(mean, (x + pull) / alpha_bar.sqrt())
+
+
+@each_tilted
+def test_samples_of_tilted_bells_have_their_moments(schedule, mixture):
+    """Mean and covariance, within 5 standard errors of 50,000 samples."""
+    x, w = mixture.sample(50_000), mixture.weights
+    mean = w @ mixture.means
+    away = mixture.means - mean
+    around = mixture.variances + away[:, :, None] * away[:, None]
+    matrix = (w[:, None, None] * around).sum(0)
+    error = 5 / 50_000**0.5
+    assert (x.mean(0) - mean).abs().max() < error * matrix.max().sqrt()
+    products = (x - mean)[:, :, None] * (x - mean)[:, None]
+    off = (products.mean(0) - matrix).abs()
+    assert (off < error * products.std(0)).all()
+
+
+@each_tilted
+def test_at_t_0_nothing_is_left_to_know_of_tilted_bells(schedule, mixture):
+    x = mixture.sample(20)
+    _, means, matrices = mixture.posterior(x, 0, schedule)
+    assert_close(means, x[:, None].expand_as(means))
+    assert (matrices == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({}, "needs stds or covariances, not both"),
+        (
+            {"stds": 1.0, "covariances": LONG.expand(2, 2, 2)},
+            "needs stds or covariances, not both",
+        ),
+        (
+            {"covariances": LONG},
+            r"must have shape \(2, 2, 2\); got \(2, 2\)",
+        ),
+        (
+            {"covariances": torch.tensor([[[1.0, 2], [2, 1]]] * 2)},
+            "positive in every direction; got the least variance -1",
+        ),
+        (
+            {"covariances": torch.tensor([[[1.0, 0.5], [0, 1]]] * 2)},
+            "must be symmetric",
+        ),
+        (
+            {"covariances": float("nan") * LONG.expand(2, 2, 2)},
+            "covariances must be finite",
+        ),
+    ],
+)
+def test_broken_matrices_are_refused(options, words):
+    with pytest.raises(ValueError, match=words):
+        GaussianMixture(torch.zeros(2, 2), **options)
+
+
+def test_a_tilted_mixture_keeps_its_matrices_and_can_be_copied(schedule):
+    mine = LONG[None].clone()
+    mixture = GaussianMixture([[0.0, 0.0]], covariances=mine)
+    other = pickle.loads(pickle.dumps(mixture))
+    mine.fill_(7)
+    assert torch.equal(mixture.variances, LONG[None])
+    x = mixture.sample(3)
+    for one, same in zip(
+        answers(mixture, x, 9, schedule),
+        answers(other, x, 9, schedule),
+        strict=True,
+    ):
+        assert torch.equal(one, same)
+    assert mixture.score(x.float(), 9, schedule).dtype == torch.float32

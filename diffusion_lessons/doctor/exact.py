@@ -6,7 +6,8 @@ from inspect import Parameter, signature
 import torch
 from torch import Tensor
 
-from ..mixture import ExactModel, GaussianMixture
+from ..exact import ExactModel
+from ..mixture import GaussianMixture
 from ..schedule import NoiseSchedule
 
 

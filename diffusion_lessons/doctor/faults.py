@@ -21,7 +21,8 @@ from ..checks import (
     Times,
     checked,
 )
-from ..mixture import ExactModel, GaussianMixture
+from ..exact import ExactModel
+from ..mixture import GaussianMixture
 from ..prediction import Predicts, x0_and_eps
 from ..sampling import (
     Snapshot,
