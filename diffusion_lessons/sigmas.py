@@ -21,6 +21,7 @@ from .checks import (
     real,
     refuse,
 )
+from .languages import ddpm_step
 from .schedule import NoiseSchedule
 
 LARGEST = 80.0  # EDM's sigma_max: what lies above tells a network nothing
@@ -39,14 +40,8 @@ def sigma_at(t: Moment, schedule: NoiseSchedule) -> float:
 @checked
 def t_at(sigma: Positive, schedule: NoiseSchedule) -> int | float:
     """The t, a step or between two steps, that has this sigma."""
-    falling = schedule.alphas_cumprod
-    alpha_bar = 1 / (1 + sigma**2)
-    if alpha_bar < falling[-1] * (1 - 1e-9):
-        most = sigma_at(schedule.num_steps, schedule)
-        refuse("sigma", f"in 0..{most:g}, the range of the schedule", sigma)
-    n = int((falling > alpha_bar).sum().clamp(1, schedule.num_steps))
-    before, after = falling[n - 1 : n + 1].log().tolist()
-    return _tidy(n - 1 + (log(alpha_bar) - before) / (after - before))
+    ratio = torch.tensor([sigma], dtype=torch.float64)
+    return _tidy(ddpm_step(ratio, schedule).item())
 
 
 def _tidy(t: float) -> int | float:

@@ -34,9 +34,9 @@ ROOMS = {  # a module may import from the floors below its own
             "copies",
             "recipe",
             "pretrained",
-            "sigmas",
+            "languages",
         },
-        {"loss", "state", "sampling", "languages", "exact"},
+        {"loss", "state", "sampling", "sigmas", "exact"},
         {"training", "edit", "figures", "diffusers", "first", "flow"}
         | {"score", "sde", "solvers", "translate", "likelihood"},
         {"bound", "clocks", "reflow", "runs"},
