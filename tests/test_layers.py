@@ -38,6 +38,7 @@ ROOMS = {  # a module may import from the floors below its own
         {"training", "edit", "figures", "diffusers", "first"},
         {"runs"},
         {"doctor", "practice"},
+        {"commands"},
         {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
@@ -46,8 +47,12 @@ ROOMS = {  # a module may import from the floors below its own
         {"tensors", "models"},
         {"door"},
     ],
+    PACKAGE / "commands": [
+        {"options"},
+        {"sample"},
+    ],
     PACKAGE / "doctor": [
-        {"report", "case", "faults", "exact", "order"},
+        {"report", "case", "faults", "exact", "order", "own_runs"},
         {"measured", "guesses"}
         | {"patients", "first_rows", "sampler_rows"},
         {"readings"},

@@ -135,7 +135,7 @@ def train(args: argparse.Namespace) -> int:
     for each in given.pop("override"):
         override |= each
     config, stop = config_of(given), Stop()
-    _use_cores()
+    use_cores()
     with closing(stop):
         try:
             _say(config, trained(config, override, stop))
@@ -179,7 +179,7 @@ def _say(config: RunConfig, words: str) -> None:
         print(f"{config.out}: {words}", flush=True)
 
 
-def _use_cores() -> None:
+def use_cores() -> None:
     """As many threads as there are cores for this process, or as told."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     cores = os.cpu_count() or 1
