@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from made_runs import run_folder
 from PIL import Image
 
 from diffusion_lessons import __main__ as command
@@ -13,6 +14,7 @@ from diffusion_lessons import __main__ as command
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+PYTHON = [block for language, block in BLOCKS if language == "python"]
 SHELL = [
     line.split("#")[0].strip()
     for language, block in BLOCKS
@@ -28,21 +30,45 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_ten_sevens_are_ten_in_a_row(folder, capsys):
-    start = "python -m diffusion_lessons sample"
+def drawing(option):
+    """The command that draws, by what it draws with."""
+    start = f"python -m diffusion_lessons sample {option}"
     (line,) = [line for line in SHELL if line.startswith(start)]
-    assert command.main(shlex.split(line)[3:]) == 0
+    return shlex.split(line)[3:]
+
+
+def test_ten_sevens_are_ten_in_a_row(folder, capsys):
+    assert command.main(drawing("--pretrained")) == 0
     assert capsys.readouterr().out.startswith("sevens.png: 10 digits, ")
     with Image.open(folder / "sevens.png") as image:
         assert image.size == (604, 64)
 
 
 def test_the_same_in_python_ends_in_a_picture(folder, capsys):
-    (code,) = [block for language, block in BLOCKS if language == "python"]
+    (code,) = [code for code in PYTHON if "load_pretrained" in code]
     exec(code, {})
     assert capsys.readouterr().out.count("\n") == 50
     with Image.open(folder / "ten_sevens.png") as image:
         assert image.size == (302, 32)
+
+
+def test_a_run_of_ones_own_draws_64_of_a_class(folder, capsys):
+    run_folder(folder / "runs" / "cats", ("siam", "tabby"))
+    assert command.main(drawing("--run")) == 0
+    assert capsys.readouterr().out.startswith("cats.png: 64 pictures, ")
+    with Image.open(folder / "cats.png") as image:
+        assert image.size == (484, 484)
+
+
+def test_a_run_draws_in_python_as_well(folder):
+    run_folder(folder / "runs" / "cats", ("siam", "tabby"))
+    (code,) = [code for code in PYTHON if "load_run(" in code]
+    seen = {}
+    exec(code, seen)
+    assert seen["last"].x.shape == (64, 3, 8, 8)
+    assert seen["cat"].label == 1
+    seen["to_diffusers"]("runs/cats", "cats")
+    assert (folder / "cats" / "model_index.json").is_file()
 
 
 def test_every_target_that_it_names_is_one():

@@ -15,7 +15,7 @@ from ..runs.pictures import open_pictures
 from ..sampling import ddim_sample
 from ..schedule import NoiseSchedule
 
-MOST = 2000  # pictures that are looked at
+MOST, FEWEST = 2000, 8  # pictures that are looked at
 
 
 def home_of_run(path: Path) -> Path | None:
@@ -58,10 +58,11 @@ def own_pictures(home: Path) -> dict[str, Any]:
     place = RunFolder(home).store
     store = open_pictures(config["pictures"], config["size"], place=place)
     seen, unseen = _some(store.training), _some(store.held_out)
+    enough = len(unseen) >= FEWEST
     return {
         "images": store.images(seen),
         "labels": store.labels[seen] if config["classes"] else None,
-        "held_out": store.images(unseen) if len(unseen) else None,
+        "held_out": store.images(unseen) if enough else None,
     }
 
 

@@ -5,8 +5,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,33 +44,36 @@ SWITCHES = (
 
 
 class Stop:
-    """Ctrl-C and SIGTERM: once ends the run after its step, twice now."""
+    """Ctrl-C and SIGTERM: once ends the run after its step, twice now.
+
+    Before the first step there is nothing to save, and they end it as they
+    end any program.
+    """
+
+    NUMBERS = (signal.SIGINT, signal.SIGTERM)
 
     def __init__(self):
-        self.begun, self.number = False, 0
+        self.number, self.usual = 0, {}
 
     def __call__(self) -> bool:
-        """Was a stop asked for? Before the first step it comes at once."""
-        self.begun = True
+        """Was a stop asked for? Asked for the first time, it listens."""
+        if not self.usual:
+            self.usual = {
+                n: signal.signal(n, self.hear) for n in self.NUMBERS
+            }
         return self.number > 0
 
     def hear(self, number: int, _: Any) -> None:
         """What the system calls when the signal comes."""
         again, self.number = self.number > 0, number
-        if again or not self.begun:
+        if again:
             raise KeyboardInterrupt
         os.write(2, b"\nfinishing this step ...\n")
 
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        """A block in which the signals are heard here."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
-        usual = [signal.signal(n, self.hear) for n in numbers]
-        try:
-            yield
-        finally:
-            for number, before in zip(numbers, usual, strict=True):
-                signal.signal(number, before)
+    def close(self) -> None:
+        """Listen no longer."""
+        for number, before in self.usual.items():
+            signal.signal(number, before)
 
 
 def add_train(commands: argparse._SubParsersAction) -> None:
@@ -134,10 +136,11 @@ def train(args: argparse.Namespace) -> int:
         override |= each
     config, stop = config_of(given), Stop()
     use_cores()
-    with stop.heard():
+    with closing(stop):
         try:
             _say(config, trained(config, override, stop))
         except KeyboardInterrupt:
+            stop.number = stop.number or signal.SIGINT
             _say(config, "stopped; the same command goes on")
     return 128 + stop.number if stop.number else 0
 

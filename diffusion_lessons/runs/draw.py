@@ -19,7 +19,7 @@ STRIDE = 0x9E3779B1  # between the seeds of batches: far apart, and odd
 class Order(NamedTuple):
     """How many pictures are wanted, of what, and drawn how."""
 
-    count: int
+    count: int  # in all
     label: int | None = None  # a class; None for each in turn, or for none
     scale: float = 1.0  # of guidance
     steps: int = 50  # of DDIM
