@@ -1,5 +1,6 @@
 """Telling the network t, and a class: one network for every noise level."""
 
+from functools import partial
 from math import log
 from typing import Annotated
 
@@ -22,9 +23,11 @@ from .checks import (
     refuse,
     whole,
 )
+from .levels import GROUPS, Ladder
+from .levels import conv as _conv
+from .levels import zero as _zero
 
-GROUPS = 8  # of GroupNorm
-SMALLEST, LARGEST = 8, 64  # sides of images that TimeUNet takes
+SMALLEST, LARGEST = 8, 128  # sides of images that TimeUNet takes
 
 Channels = Annotated[int, whole(GROUPS)]
 
@@ -87,8 +90,9 @@ class ResBlock(nn.Module):
 class TimeUNet(nn.Module):
     """A small U-Net that is told t and, if there are classes, the class.
 
-    Two resolutions, the coarse one with twice the channels. Any output is
-    possible: the last layer is linear, and starts at 0.
+    Two resolutions, the coarse one with twice the channels; more, with
+    attention, for larger images in colour. Any output is possible: the last
+    layer is linear, and starts at 0.
 
     Args:
         in_channels: of the images, and of the output.
@@ -97,6 +101,12 @@ class TimeUNet(nn.Module):
             "no class": ``null_label``.
         patch: squares of patch x patch pixels enter as channels, which
             makes larger images patch² times cheaper.
+        levels: how many resolutions; the third has three times the
+            channels, and so on.
+        attention: at how many of the coarse levels every place sees all
+            others.
+        blocks: how many stand on either side of each coarse level, where
+            they are cheap.
     """
 
     @checked
@@ -106,6 +116,9 @@ class TimeUNet(nn.Module):
         base_channels: int = 16,
         num_classes: Annotated[int, whole(0)] = 0,
         patch: Count = 1,
+        levels: Annotated[int, whole(2)] = 2,
+        attention: Annotated[int, whole(0)] = 0,
+        blocks: Count = 1,
     ):
         super().__init__()
         if base_channels < GROUPS or base_channels % GROUPS:
@@ -114,8 +127,15 @@ class TimeUNet(nn.Module):
                 f"got {base_channels}"
             )
         self.in_channels, self.base_channels = in_channels, base_channels
+        if attention >= levels:
+            raise InputError(
+                "attention must be less than levels, because the finest "
+                f"has none; got attention={attention}, levels={levels}"
+            )
         self.num_classes, self.patch = num_classes, patch
+        self.levels, self.attention, self.blocks = levels, attention, blocks
         self._build(in_channels * patch**2, base_channels)
+        self._deepen(base_channels)
 
     def _build(self, pixels: int, few: int) -> None:
         """The layers, in the order of their use."""
@@ -133,6 +153,14 @@ class TimeUNet(nn.Module):
         self.norm = nn.GroupNorm(GROUPS, few)
         self.out = _zero(_conv(few, pixels))
 
+    def _deepen(self, few: int) -> None:
+        """Put what was asked for beyond them between the middle two."""
+        block = partial(ResBlock, embedding=4 * few)
+        settings = self.levels, self.attention, self.blocks
+        inner = Ladder(block, few, *settings).between(2)
+        first, last = self.middle
+        self.middle = nn.ModuleList([first, *inner, last])
+
     def _add_classes(self, width: int) -> None:
         """A row for each class, and one for "no class"."""
         if self.num_classes:
@@ -143,6 +171,11 @@ class TimeUNet(nn.Module):
         """The label that means "no class"."""
         return self.num_classes
 
+    @property
+    def coarsest(self) -> int:
+        """How many pixels wide a place of the coarsest level is."""
+        return self.patch * 2 ** (self.levels - 1)
+
     @checked
     def forward(
         self, x: Images, t: Times, label: Labels | None = None
@@ -150,7 +183,7 @@ class TimeUNet(nn.Module):
         """(B, C, H, W) at the steps t to an output of the same shape.
 
         t: int or (B,)    label: int or (B,) in 0..num_classes; None means
-        "no class".    H, W: 8 to 64, divisible by 2 * patch
+        "no class".    H, W: 8 to 128, divisible by ``coarsest``
         """
         self._check(x, t, label)
         embedding = self._embed(x, t, label)
@@ -187,20 +220,12 @@ class TimeUNet(nn.Module):
     def _check(
         self, x: Tensor, t: Tensor | int, label: Tensor | int | None
     ) -> None:
-        step = 2 * self.patch
         if x.ndim != 4 or x.shape[1] != self.in_channels:
             raise InputError(
                 f"x must have shape (B, {self.in_channels}, H, W); "
                 f"got {tuple(x.shape)}"
             )
-        if any(
-            not SMALLEST <= side <= LARGEST or side % step
-            for side in x.shape[2:]
-        ):
-            raise InputError(
-                f"height and width must be {SMALLEST} to {LARGEST} and "
-                f"divisible by {step}; got {tuple(x.shape[2:])}"
-            )
+        self._check_sides(tuple(x.shape[2:]))
         like_weights(x, self)
         waits = isinstance(t, Tensor) and t.is_cuda  # to read it there
         lowest, _ = (0, 0) if waits else _values(t)
@@ -220,6 +245,17 @@ class TimeUNet(nn.Module):
                 f"{self.null_label} means no class; got values from "
                 f"{low} to {high}"
             )
+
+    def _check_sides(self, sides: tuple[int, int]) -> None:
+        step = self.coarsest
+        if all(SMALLEST <= s <= LARGEST and not s % step for s in sides):
+            return
+        advice = " (fewer levels or a smaller patch take more sizes)"
+        raise InputError(
+            f"height and width must be {SMALLEST} to {LARGEST} and "
+            f"divisible by {step}; got {sides}"
+            + (advice if self.levels > 2 else "")
+        )
 
 
 def _values(x: Tensor | int) -> tuple[float, float]:
@@ -247,15 +283,3 @@ def drop_labels(
     )
     dropped = draws < p
     return labels.masked_fill(dropped.to(labels.device), null)
-
-
-def _conv(
-    in_channels: int, out_channels: int, stride: int = 1
-) -> nn.Conv2d:
-    return nn.Conv2d(in_channels, out_channels, 3, stride, padding=1)
-
-
-def _zero(layer: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)
-    return layer

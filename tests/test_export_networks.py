@@ -8,7 +8,7 @@ import onnxruntime
 import page_sampler
 import pytest
 import torch
-from export_networks import INPUTS, NETWORKS, export_networks, in_half
+from export_networks import NETWORKS, export_networks
 from onnx import TensorProto, helper, numpy_helper
 from torch.testing import assert_close
 
@@ -18,6 +18,7 @@ from diffusion_lessons import (
     ddim_sample,
     load_pretrained,
 )
+from diffusion_lessons.runs.export import INPUTS, in_half
 
 
 @pytest.fixture(scope="module")

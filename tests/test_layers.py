@@ -12,7 +12,8 @@ import diffusion_lessons
 PACKAGE = Path(diffusion_lessons.__file__).parent
 ROOMS = {  # a module may import from the floors below its own
     PACKAGE: [
-        {"checks", "files", "frozen", "interrupts", "networks", "progress"},
+        {"checks", "files", "frozen", "interrupts", "levels", "networks"}
+        | {"progress"},
         {
             "schedule",
             "unet",
@@ -35,7 +36,9 @@ ROOMS = {  # a module may import from the floors below its own
         },
         {"loss", "state", "sampling"},
         {"training", "edit", "figures", "diffusers", "first"},
-        {"doctor", "practice", "runs"},
+        {"runs"},
+        {"doctor", "practice"},
+        {"commands"},
         {"__main__"},
     ],
     PACKAGE / "checks": [  # and inside a folder as well
@@ -44,8 +47,12 @@ ROOMS = {  # a module may import from the floors below its own
         {"tensors", "models"},
         {"door"},
     ],
+    PACKAGE / "commands": [
+        {"options"},
+        {"sample"},
+    ],
     PACKAGE / "doctor": [
-        {"report", "case", "faults", "exact", "order"},
+        {"report", "case", "faults", "exact", "order", "own_runs"},
         {"measured", "guesses"}
         | {"patients", "first_rows", "sampler_rows"},
         {"readings"},
@@ -54,12 +61,13 @@ ROOMS = {  # a module may import from the floors below its own
         {"folder"},
     ],
     PACKAGE / "runs": [
-        {"config", "grid", "lock", "ranks"}
+        {"grid", "lock", "ranks", "flop", "presets"}
         | {"decode", "listing", "store", "photographs"},
+        {"config"},
         {"draws", "folder", "log", "pictures"},
-        {"step"},
-        {"begin", "look"},
-        {"loop"},
+        {"step", "load"},
+        {"begin", "look", "draw", "in_diffusers"},
+        {"loop", "export"},
         {"train"},
         {"command"},
     ],

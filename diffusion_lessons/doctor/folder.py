@@ -1,7 +1,6 @@
 """Models on disk for the doctor: folders of diffusers, runs of ours."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,38 +14,49 @@ from ..data import load_images
 from ..diffusers import FromDiffusers
 from ..files import kind_of, read_tensors
 from ..networks import bare_names, misfit
-from ..sampling import ddim_sample
 from ..schedule import NoiseSchedule
 from .examine import examine
+from .own_runs import home_of_run, of_run, own_pictures, sampler_for
 from .report import Report
 
-UNETS = ("UNet2DModel",)  # networks of diffusers that are told x and t
+OURS = "TimeUNetModel"  # what to_diffusers writes
+UNETS = ("UNet2DModel", OURS)  # of diffusers, that are told x and t
 
 
 def examine_path(
-    path: str | Path, images: str = "digits", predicts: str | None = None
+    path: str | Path,
+    images: str | None = None,
+    predicts: str | None = None,
 ) -> Report:
     """Examine what is saved at *path*.
 
     Args:
-        path: a folder that diffusers saved, with a UNet2DModel and its
-            scheduler; or a file that ``save_checkpoint`` or
-            ``save_weights`` wrote, with a TimeUNet.
-        images: the data set that it was trained on, by its name.
+        path: the folder of a run, or a checkpoint in it; a folder that
+            diffusers saved, with a UNet2DModel and its scheduler; or a
+            file that ``save_checkpoint`` or ``save_weights`` wrote, with a
+            TimeUNet.
+        images: the data set that it was trained on, by its name; without
+            it the run's own pictures, and elsewhere "digits".
         predicts: what it was asked for, where the file does not say so;
             without it "eps".
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"there is nothing at {path}")
-    given = _of_folder(path) if path.is_dir() else _of_file(path)
+    home = home_of_run(path)
+    if home:
+        given = of_run(home, path)
+    else:
+        given = _of_folder(path) if path.is_dir() else _of_file(path)
     if predicts is not None:
         given["predicts"] = predicts
     side, classes = given.pop("side"), given.pop("classes")
-    x, labels = load_images(images, size=side)
-    if classes:
-        given["labels"] = labels
-    return examine(images=x, **given)
+    if home and images is None:
+        given |= own_pictures(home)
+    else:
+        given["images"], labels = load_images(images or "digits", size=side)
+        given["labels"] = labels if classes else None
+    return examine(**given)
 
 
 def _of_folder(folder: Path) -> dict[str, Any]:
@@ -64,15 +74,27 @@ def _of_folder(folder: Path) -> dict[str, Any]:
     if not known:
         raise InputError(f"{scheduler} holds no scheduler, but {tables!r}")
     local = {"local_files_only": True}
-    model = diffusers.UNet2DModel.from_pretrained(unet, **local).eval()
+    model = _class(kind).from_pretrained(unet, **local).eval()
     return {
         "model": FromDiffusers(model).eval(),
         "schedule": getattr(diffusers, tables).from_pretrained(
             scheduler, **local
         ),
         "side": model.config.sample_size,
-        "classes": bool(model.config.num_class_embeds),
+        "classes": bool(
+            getattr(model.config, "num_class_embeds", None)
+            or getattr(model.config, "num_classes", 0)
+        ),
     }
+
+
+def _class(kind: str) -> Any:
+    """The class of a network in such a folder."""
+    if kind == OURS:
+        from ..runs.in_diffusers import TimeUNetModel
+
+        return TimeUNetModel
+    return getattr(_diffusers(), kind)
 
 
 def _diffusers() -> Any:
@@ -112,10 +134,7 @@ def _of_file(path: Path) -> dict[str, Any]:
         plain = kind_of(file.read(64)) == "safetensors"
     facts = read_tensors(path)[1] if plain else {}
     found = _weights(path, facts) if "config" in facts else _run(path)
-    sampler = partial(
-        ddim_sample, num_steps=min(50, found["schedule"].num_steps)
-    )
-    return {"sampler": sampler, **found}
+    return {"sampler": sampler_for(found["schedule"]), **found}
 
 
 def _weights(path: Path, facts: dict) -> dict[str, Any]:

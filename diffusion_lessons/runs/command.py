@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from .config import RunConfig, config_of
+from .presets import PRESETS
 from .train import train_run
 
 OPTIONS = (  # name, reader, words
@@ -84,8 +85,8 @@ def add_train(commands: argparse._SubParsersAction) -> None:
     command.add_argument("pictures", metavar="PICTURES", help=words)
     words = "the folder of the run"
     command.add_argument("--out", type=Path, required=True, help=words)
-    words = "base_channels=32,patch=2 and so on, as TimeUNet takes"
-    command.add_argument("--network", type=arguments, help=words)
+    words = f"{', '.join(PRESETS)} (small), or base_channels=32,patch=2, …"
+    command.add_argument("--network", type=network, help=words)
     for name, reader, words in OPTIONS:
         command.add_argument(f"--{name}", type=reader, help=words)
     for name, words in SWITCHES:
@@ -99,6 +100,11 @@ def add_train(commands: argparse._SubParsersAction) -> None:
         metavar="NAME=VALUE",
         help=words,
     )
+
+
+def network(text: str) -> str | dict[str, Any]:
+    """For argparse: what reads a preset, or arguments of a network."""
+    return text if text in PRESETS else arguments(text)
 
 
 def arguments(text: str) -> dict[str, Any]:
@@ -127,7 +133,7 @@ def train(args: argparse.Namespace) -> int:
     for each in given.pop("override"):
         override |= each
     config, stop = config_of(given), Stop()
-    _use_cores()
+    use_cores()
     with stop.heard():
         try:
             _say(config, trained(config, override, stop))
@@ -170,7 +176,7 @@ def _say(config: RunConfig, words: str) -> None:
         print(f"{config.out}: {words}", flush=True)
 
 
-def _use_cores() -> None:
+def use_cores() -> None:
     """As many threads as there are cores for this process, or as told."""
     told = os.environ.get("OMP_NUM_THREADS", "")
     cores = os.cpu_count() or 1

@@ -13,14 +13,29 @@ from ..checks import (
     Share,
     checked,
     choice,
+    refuse,
     whole,
 )
 from ..ema import Decay
 from ..files import whole_file
 from ..prediction import Predicts
 from ..recipe import Length, Recipe
+from .presets import PRESETS
 
 NAME = "config.json"
+
+
+def network_of(value: Any, name: str) -> dict[str, Any]:
+    """Arguments of TimeUNet: as they are given, or those of a preset."""
+    if isinstance(value, str) and value in PRESETS:
+        return dict(PRESETS[value].network)
+    if not isinstance(value, dict):
+        choices = ", ".join(map(repr, PRESETS))
+        refuse(name, f"{choices}, or a dict for TimeUNet", value)
+    return value
+
+
+Network = Annotated[dict | str, network_of]
 Seldom = Annotated[int, whole(0)]  # every so many steps; 0 for never
 
 
@@ -33,7 +48,9 @@ class RunConfig:
     out: FilePath  # the folder of the run
     size: Annotated[int, whole(8, 128)] | None = None  # of a picture's side
     flip: bool = False  # mirrored pictures as well
-    network: dict = field(default_factory=dict)  # arguments of TimeUNet
+    network: Network = field(  # a preset, or arguments of TimeUNet
+        default_factory=lambda: network_of("small", "network")
+    )
     predicts: Predicts = "v"
     schedule: Annotated[str, choice("cosine", "linear")] = "cosine"
     num_steps: Count = 1000  # T of the schedule

@@ -52,6 +52,14 @@ class Ranks(NamedTuple):
             raise InputError(told[1])
         return told[0]
 
+    def gathered(self, value: Any) -> list[Any] | None:
+        """What each process has, in the first one; None in the others."""
+        if self.count == 1:
+            return [value]
+        all_of_them = [None] * self.count if self.first else None
+        dist.gather_object(value, all_of_them)
+        return all_of_them
+
     def shared(self, model: nn.Module) -> nn.Module:
         """*model*, so that its gradients are the mean of all processes'."""
         if self.count == 1:

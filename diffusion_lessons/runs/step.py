@@ -32,9 +32,15 @@ class RunState(TrainState):
     seen: tuple[float, int] = (0.0, 0)
 
     def state_dict(self) -> dict:
-        """As a TrainState's, and the scale of the gradients."""
+        """As a TrainState's, and the scale of the gradients.
+
+        Without the state of PyTorch's own generator, which no layer of a
+        TimeUNet asks: it would be another in each process.
+        """
+        own = super().state_dict()
+        del own["torch_generator"]
         more = {"scaler": self.scaler.state_dict(), "seen": self.seen}
-        return super().state_dict() | more
+        return own | more
 
     def load_state_dict(self, saved: dict) -> None:
         """Become the run that *saved* was taken from."""

@@ -36,6 +36,7 @@ MADE_FROM = (
     *sorted((ROOT / "diffusion_lessons").glob("weights/*.safetensors")),
     *sorted((ROOT / "diffusion_lessons").glob("*.py")),
     *sorted((ROOT / "diffusion_lessons").glob("checks/*.py")),
+    ROOT / "diffusion_lessons" / "runs" / "export.py",
     *(
         ROOT / "tools" / "book" / f"{n}.py"
         for n in ("export_networks", "page_sampler")
