@@ -69,7 +69,13 @@ from .forward import (
     q_step,
 )
 from .guidance import Guided
-from .likelihood import bits_per_dim, gaussian_kl, level_log_prob
+from .likelihood import (
+    bits_per_dim,
+    gaussian_kl,
+    level_log_prob,
+    ode_likelihood,
+    with_divergence,
+)
 from .loss import clean_image_loss, diffusion_loss, loss_by_t
 from .mixture import GaussianMixture, MixturePosterior
 from .prediction import elbo_weight, target, x0_and_eps
@@ -235,6 +241,7 @@ __all__ = [
     "nearest",
     "nearest_ratio",
     "noise_again",
+    "ode_likelihood",
     "of_each_class",
     "overfit_one_batch",
     "path_of",
@@ -275,5 +282,6 @@ __all__ = [
     "translate",
     "variational_bound",
     "vp_sde",
+    "with_divergence",
     "x0_and_eps",
 ]

@@ -4,16 +4,27 @@ import math
 
 import pytest
 import torch
+from scipy.integrate import solve_ivp
 from torch.distributions import Normal, kl_divergence
 from torch.testing import assert_close
 
 from diffusion_lessons import (
+    ExactModel,
     Gaussian,
+    GaussianMixture,
     InputError,
+    NoiseSchedule,
     bits_per_dim,
     gaussian_kl,
     level_log_prob,
+    ode_likelihood,
+    probability_flow,
+    sigma_at,
+    t_at,
+    with_divergence,
 )
+from diffusion_lessons.likelihood import _speed
+from diffusion_lessons.sde import rate
 
 BELLS = [((0.5, 0.3), (-0.2, 1.7)), ((1.0, 2.0), (1.0, 0.5))]
 
@@ -132,3 +143,161 @@ def test_a_pixel_beside_the_levels_is_refused(pixel):
     x0 = torch.tensor([[pixel]])
     with pytest.raises(InputError, match="on 17 levels from -1 to 1"):
         level_log_prob(x0, x0, 0.1, 17)
+
+
+# Divergences of fields
+
+
+def twist(x):
+    """A field with a divergence that is known: 3 + 2 x_0 - sin x_1."""
+    a, b = x.unbind(1)
+    return torch.stack([3 * a + a**2 - b, b.cos() + 5 * a], 1)
+
+
+def test_the_divergence_of_a_field_is_the_trace_of_its_slopes():
+    x = torch.randn(20, 2).double()
+    value, found = with_divergence(twist, x)
+    assert_close(value, twist(x))
+    assert not value.requires_grad
+    assert_close(found, 3 + 2 * x[:, 0] - x[:, 1].sin())
+
+
+def test_the_mean_over_all_probes_is_exact():
+    x = torch.randn(20, 2).double()
+    _, exact = with_divergence(twist, x)
+    signs = torch.tensor([[1, 1], [1, -1], [-1, 1], [-1, -1]]).double()
+    each = [with_divergence(twist, x, s.expand_as(x))[1] for s in signs]
+    assert_close(torch.stack(each).mean(0), exact)
+    assert (each[0] - exact).abs().min() > 1e-3  # and one alone is not
+
+
+def test_pictures_have_a_divergence_as_well():
+    x = torch.randn(3, 2, 4, 4).double()
+    _, found = with_divergence(lambda x: x**3 / 3, x)
+    assert_close(found, x.square().flatten(1).sum(1))
+
+
+# Likelihood through the ODE
+
+FINE = NoiseSchedule.cosine(1000)
+LINE = GaussianMixture([[-1.0], [1.5]], [0.2, 0.5], [1.0, 2.0])
+PLANE = GaussianMixture(
+    [[-1.0, 0.5], [1.5, -0.5]],
+    covariances=torch.tensor(
+        [[[0.3, 0.2], [0.2, 0.2]], [[0.2, 0.0], [0.0, 0.5]]]
+    ),
+)
+each_mixture = pytest.mark.parametrize("mixture", [LINE, PLANE])
+
+
+def output_of(mixture, predicts):
+    """The exact network in any of the three languages."""
+    exact = ExactModel(mixture, FINE)
+
+    def model(x, t):
+        x0 = exact(x, t)
+        a = FINE.alpha_bar(t[0].item())
+        eps = (x - a**0.5 * x0) / (1 - a) ** 0.5
+        v = a**0.5 * eps - (1 - a) ** 0.5 * x0
+        return {"eps": eps, "x0": x0, "v": v}[predicts]
+
+    return model
+
+
+@each_mixture
+@pytest.mark.parametrize("t", [1, 300])
+def test_the_ode_finds_the_exact_density(mixture, t):
+    """To four digits."""
+    x, model = mixture.sample(50), ExactModel(mixture, FINE)
+    found = ode_likelihood(model, x, FINE, t=t, predicts="x0")
+    exact = mixture.log_density(x, t, FINE)
+    assert_close(found, exact, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("t", [1, 40.5, 300, 900])
+def test_its_way_is_the_probability_flow(t):
+    """Another clock: d log sigma / dt = beta / (2 (1 - alpha_bar))."""
+    model, a = ExactModel(LINE, FINE), FINE.alpha_bar(t)
+    x = torch.randn(6, 1).double()
+    score = (a**0.5 * model(x, torch.full((6,), t)) - x) / (1 - a)
+    wanted = probability_flow(x, score, t, FINE) * 2 * (1 - a)
+    found = _speed(model, sigma_at(t, FINE), FINE, "x0", x)
+    assert_close(found * rate(t, FINE), wanted)
+
+
+def test_it_is_the_same_in_every_language():
+    x = LINE.sample(20)
+    exact = LINE.log_density(x, 1, FINE)
+    for predicts in ("eps", "x0", "v"):
+        model = output_of(LINE, predicts)
+        found = ode_likelihood(model, x, FINE, predicts=predicts)
+        assert_close(found, exact, rtol=0, atol=1e-4)
+
+
+def test_half_the_step_is_a_sixteenth_of_the_error():
+    """Order 4, or a little better."""
+    x, model = LINE.sample(100), ExactModel(LINE, FINE)
+    few, more, most = (
+        ode_likelihood(model, x, FINE, n, t=300, predicts="x0")
+        for n in (40, 80, 200)
+    )
+    errors = [
+        (found - most).square().mean().sqrt() for found in (few, more)
+    ]
+    assert math.log2(errors[0] / errors[1]) > 3.7
+
+
+@each_mixture
+def test_scipys_solver_finds_the_same(mixture):
+    """Another solver, in the time of sigma itself, on the raw score."""
+    x = mixture.sample(3)
+    z = x / FINE.alpha_bar(1) ** 0.5
+    ends = [sigma_at(t, FINE) for t in (1, 900)]
+
+    def right(sigma, y):
+        now = torch.from_numpy(y[:-1])[None].requires_grad_()
+        signal = (1 + sigma**2) ** -0.5
+        there = FINE.through([t_at(min(sigma, ends[1]), FINE)])
+        score = mixture.score(signal * now, 1, there) * signal
+        slope = -sigma * score[0]
+        rows = [
+            torch.autograd.grad(s, now, retain_graph=True)[0][0]
+            for s in slope
+        ]
+        trace = torch.stack(rows).trace()
+        return torch.cat([slope, trace[None]]).detach().numpy()
+
+    model = ExactModel(mixture, FINE)
+    found = ode_likelihood(model, x, FINE, predicts="x0")
+    for i in range(3):
+        start = [*z[i].tolist(), 0.0]
+        way = solve_ivp(right, ends, start, rtol=1e-8, atol=1e-10)
+        *end, gained = way.y[:, -1]
+        x_end = torch.tensor([end]).double() * FINE.alpha_bar(900) ** 0.5
+        log_q = mixture.log_density(x_end, 900, FINE).item()
+        drop = FINE.alpha_bar(900) / FINE.alpha_bar(1)
+        log_q += gained + len(end) * math.log(drop) / 2
+        assert found[i].item() == pytest.approx(log_q, abs=1e-4)
+
+
+def test_one_probe_is_right_on_average():
+    """In a dimension a probe of ±1 is exact; in two, on average."""
+    model = ExactModel(LINE, FINE)
+    x = LINE.sample(5)
+    how = {"predicts": "x0"}
+    one = ode_likelihood(
+        model, x, FINE, 30, probe=-torch.ones_like(x), **how
+    )
+    assert_close(one, ode_likelihood(model, x, FINE, 30, **how))
+    model, x = ExactModel(PLANE, FINE), PLANE.sample(1).expand(4, 2)
+    signs = torch.tensor([[1, 1], [1, -1], [-1, 1], [-1, -1]]).double()
+    each = ode_likelihood(model, x, FINE, 30, probe=signs, **how)
+    exact = ode_likelihood(model, x[:1], FINE, 30, **how)
+    assert_close(each.mean()[None], exact)
+    assert each.std() > 1e-3
+
+
+@pytest.mark.parametrize("t", [0, 1000, 1001])
+def test_where_there_is_no_noise_or_nothing_else_it_is_refused(t):
+    with pytest.raises(InputError, match=r"t must be in 1\.\.999"):
+        ode_likelihood(lambda x, t: x, torch.zeros(2, 1), FINE, t=t)
