@@ -8,7 +8,7 @@ import onnxruntime
 import page_sampler
 import pytest
 import torch
-from export_networks import NETWORKS, export_networks
+from export_networks import NETWORKS, export_networks, load
 from onnx import TensorProto, helper, numpy_helper
 from torch.testing import assert_close
 
@@ -16,8 +16,11 @@ from diffusion_lessons import (
     Guided,
     NoiseSchedule,
     ddim_sample,
+    flow_sample,
+    load_flow,
     load_pretrained,
 )
+from diffusion_lessons.languages import factors
 from diffusion_lessons.runs.export import INPUTS, in_half
 
 
@@ -53,7 +56,7 @@ class Module(torch.nn.Module):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["digits", "mnist"])
 def test_a_whole_run_is_that_of_the_module(name, folder):
     net = load_pretrained(name)
     x_T = torch.randn(
@@ -71,9 +74,29 @@ def test_a_whole_run_is_that_of_the_module(name, folder):
     assert ours.x.std() > 0.3
 
 
+def test_a_whole_run_of_the_flow_is_that_of_the_module(folder):
+    """The file is told the steps of which its times are the shares."""
+    net, file = load_flow("digits"), in_onnx(folder, "digits_flow")
+    x_1 = torch.randn(
+        2, *net.shape, generator=torch.Generator().manual_seed(0)
+    )
+    model = Module(
+        lambda x, t, label: file(x, (1000 * t).round().long(), label)
+    )
+    runs = [
+        list(
+            flow_sample(Guided(m, torch.tensor([3, 7]), net.null), x_1, 20)
+        )
+        for m in (net.model, model)
+    ]
+    for ours, theirs in zip(*runs, strict=True):
+        assert_close(theirs.x, ours.x, atol=1e-4, rtol=0)
+    assert ours.x.std() > 0.3
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_any_number_of_pictures_fits(name, folder):
-    net, model = load_pretrained(name), in_onnx(folder, name)
+    net, model = load(name), in_onnx(folder, name)
     for count in (1, 3):
         x = torch.randn(count, *net.shape)
         t, label = torch.full((count,), 500), torch.full((count,), net.null)
@@ -85,20 +108,35 @@ def test_any_number_of_pictures_fits(name, folder):
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_facts_are_those_of_the_module(name, folder):
-    net = load_pretrained(name)
+    net = load(name)
     facts = json.loads((folder / "networks.json").read_text())[name]
-    table = NoiseSchedule.cosine(1000).alphas_cumprod
-    assert facts["alphasCumprod"] == table.tolist()
-    assert facts["predicts"] == net.predicts == "v"
+    assert facts["alphasCumprod"] == net.schedule.alphas_cumprod.tolist()
+    assert facts["predicts"] == net.predicts
     assert facts["nullLabel"] == net.null == 10
     assert tuple(facts["shape"]) == net.shape
 
 
+@pytest.mark.parametrize("name", ["digits", "mnist"])
+def test_the_networks_of_diffusion_are_those_of_load_pretrained(name):
+    net = load(name)
+    table = NoiseSchedule.cosine(1000).alphas_cumprod
+    assert torch.equal(net.schedule.alphas_cumprod, table)
+    assert net.predicts == load_pretrained(name).predicts == "v"
+
+
+def test_the_table_of_the_flow_has_its_times():
+    """The share of the noise at t is t / 1000, up to noise alone."""
+    net = load("digits_flow")
+    t = torch.arange(1001).double() / 1000
+    signal, sigma = factors(torch.arange(1001), "ddpm", net.schedule)
+    assert net.predicts == "flow"
+    assert_close(sigma / (signal + sigma), t, rtol=0, atol=1e-9)
+    assert net.schedule.alpha_bar(1000) == 0
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_file_is_about_two_bytes_for_each_weight(name, folder):
-    weights = sum(
-        p.numel() for p in load_pretrained(name).model.parameters()
-    )
+    weights = sum(p.numel() for p in load(name).model.parameters())
     size = (folder / f"{name}.onnx").stat().st_size
     assert 2 * weights < size < 2 * weights + 30_000
 

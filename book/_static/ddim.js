@@ -1,6 +1,9 @@
-/* DDIM for the page: diffusion_lessons/sampling.py, line by line, and tested
-   against it; so is what begins with a drawing. Pictures are flat arrays,
-   one after the other; a label is a number, or one for each picture. */
+/* DDIM and Heun for the page: diffusion_lessons/sampling.py and solvers.py,
+   line by line, and tested against them; so is what begins with a drawing.
+   A flow is asked in the language of DDPM (translate.py): its table has the ᾱ
+   of the times t / T, and its picture is x over the sum of the two factors.
+   Pictures are flat arrays, one after the other; a label is a number, or one
+   for each picture. */
 "use strict";
 
 const ddim = {
@@ -16,6 +19,14 @@ const ddim = {
     return Array.from({ length: numSteps + 1 }, (_, i) => ddim.round((t * (numSteps - i)) / numSteps));
   },
 
+  // Where Heun begins: at the last t whose sigma is at most 80, as in EDM. Its
+  // arrow is multiplied by sigma, and above it that is mostly rounding. A flow
+  // has another ruler, which ends at 1.
+  heunStart(t, { alphasCumprod, predicts }) {
+    while (predicts !== "flow" && 1 / alphasCumprod[t] - 1 > 80 ** 2) t -= 1;
+    return t;
+  },
+
   // x_t from x_s, any s < t: the jump from x_0 if s = 0.
   noised(x, s, t, noise, alphasCumprod) {
     const kept = alphasCumprod[t] / alphasCumprod[s];
@@ -23,18 +34,43 @@ const ddim = {
     return x.map((value, i) => signal * value + sigma * noise[i]);
   },
 
+  factors: (t, alphasCumprod) => [Math.sqrt(alphasCumprod[t]), Math.sqrt(1 - alphasCumprod[t])],
+
   // From what the network says to x0 and eps; x0 is cut, and eps follows it.
+  // With a flow nothing is cut.
   cleanGuess(output, x, t, { alphasCumprod, predicts }) {
-    const signal = Math.sqrt(alphasCumprod[t]);
-    const sigma = Math.sqrt(1 - alphasCumprod[t]);
+    const [signal, sigma] = ddim.factors(t, alphasCumprod);
     const read = {
       eps: (o, xt) => (xt - sigma * o) / signal,
       x0: (o) => o,
       v: (o, xt) => signal * xt - sigma * o,
+      flow: (o, xt) => (xt - sigma * o) / (signal + sigma),
     }[predicts];
-    const x0Hat = x.map((xt, i) => Math.min(1, Math.max(-1, read(output[i], xt))));
+    const most = predicts === "flow" ? Infinity : 1;
+    const x0Hat = x.map((xt, i) => Math.min(most, Math.max(-most, read(output[i], xt))));
     const epsHat = x.map((xt, i) => (xt - signal * x0Hat[i]) / sigma);
     return { x0Hat, epsHat };
+  },
+
+  // What the network sees at x_t, and the guess that its answer means.
+  async guess(model, x, t, label, { network, scale }) {
+    const [signal, sigma] = ddim.factors(t, network.alphasCumprod);
+    const seen = network.predicts === "flow" ? x.map((xt) => xt / (signal + sigma)) : x;
+    const output = await ddim.guided(model, seen, t, label, { nullLabel: network.nullLabel, scale });
+    return ddim.cleanGuess(output, x, t, network);
+  },
+
+  // From x_t to x_s along the mean of two arrows, where x stands and where
+  // Euler's step leads: on the ruler of sigma, or of a flow's time.
+  heunStep(x, guesses, t, s, { alphasCumprod, predicts }) {
+    const flow = predicts === "flow";
+    const [[size, now], [then, clock]] = [t, s].map((at) => {
+      const [signal, sigma] = ddim.factors(at, alphasCumprod);
+      const whole = flow ? signal + sigma : signal;
+      return [whole, sigma / whole];
+    });
+    const arrow = ({ x0Hat, epsHat }, i) => (flow ? epsHat[i] - x0Hat[i] : epsHat[i]);
+    return x.map((xt, i) => then * (xt / size + (clock - now) * (arrow(guesses[0], i) + arrow(guesses[1], i)) / 2));
   },
 
   // From x_t to x_s, eq. 12 and 16 of Song et al. (2021).
@@ -67,18 +103,25 @@ const ddim = {
   // from: where x stands, T unless it is a drawing with noise on it. part:
   // {known, mask, passes}, the picture that is held wherever mask is 1, and
   // how often each step is gone (RePaint, algorithm 1).
-  async *sample(model, x, network, { label, scale, numSteps, eta, noise, from, part }) {
-    const { alphasCumprod, nullLabel } = network;
-    const path = ddim.timesteps(from ?? alphasCumprod.length - 1, numSteps);
+  // solver: "heun" asks twice in every step but the last, and eta is 0 then.
+  async *sample(model, x, network, { label, scale, numSteps, eta, noise, from, part, solver }) {
+    const { alphasCumprod } = network;
+    const first = from ?? alphasCumprod.length - 1;
+    const path = ddim.timesteps(solver === "heun" ? ddim.heunStart(first, network) : first, numSteps);
     const passes = part?.passes ?? 1;
     x = Float32Array.from(x);
     for (let i = 0; i < numSteps; i++) {
       const [t, s] = [path[i], path[i + 1]];
       let x0Hat, epsHat;
       for (let pass = 1; pass <= passes; pass++) {
-        const output = await ddim.guided(model, x, t, label, { nullLabel, scale });
-        ({ x0Hat, epsHat } = ddim.cleanGuess(output, x, t, network));
-        x = ddim.step(x0Hat, epsHat, t, s, eta === 0 ? null : noise(), alphasCumprod, eta);
+        const here = await ddim.guess(model, x, t, label, { network, scale });
+        ({ x0Hat, epsHat } = here);
+        let next = ddim.step(x0Hat, epsHat, t, s, eta === 0 ? null : noise(), alphasCumprod, eta);
+        if (solver === "heun" && s > 0) {
+          const ahead = await ddim.guess(model, next, s, label, { network, scale });
+          next = ddim.heunStep(x, [here, ahead], t, s, network);
+        }
+        x = next;
         if (part) x = ddim.joined(x, s, part, s === 0 ? null : noise(), alphasCumprod);
         if (pass < passes) x = ddim.noised(x, s, t, noise(), alphasCumprod);
       }

@@ -22,14 +22,15 @@
 
   // name: [words, [[value, text], …]]; no values: a whole number below SEEDS.
   const FIELDS = {
-    network: ["Digits of", [["mnist", "28 × 28"], ["digits", "8 × 8"]]],
+    network: ["Digits of", [["mnist", "28 × 28"], ["digits", "8 × 8"], ["digits_flow", "8 × 8, a flow"]]],
     label: ["Class", [["", "any"], ...CLASSES.map((i) => [i])]],
     steps: ["Steps", [[5], [10], [20], [50], [100]]],
+    solver: ["Solver", [["ddim", "DDIM"], ["heun", "Heun"]]],
     scale: ["Guidance scale", [[0], [1], [1.5], [2], [3], [5]]],
     eta: ["Fresh noise η", [[0], [0.5], [1]]],
     seed: ["Seed", null],
     show: ["Pictures", [["one", "one"], ["seeds", `${MANY} seeds`], ["classes", "10 classes"]]],
-    compare: ["Compare two", [["", "no"], ["label", "classes"], ["steps", "steps"], ["scale", "scales"], ["eta", "η"], ["seed", "seeds"], ["t", "t"], ["passes", "passes"]]],
+    compare: ["Compare two", [["", "no"], ["label", "classes"], ["steps", "steps"], ["solver", "solvers"], ["scale", "scales"], ["eta", "η"], ["seed", "seeds"], ["t", "t"], ["passes", "passes"]]],
   };
   const PASSES = Array.from({ length: 10 }, (_, i) => [i + 1]);
   const TIMES = Array.from({ length: 20 }, (_, i) => [50 * (i + 1)]);
@@ -42,7 +43,7 @@
   };
   const FURTHER = { t: 15, passes: 7 }; // the second value is so many on, else the next
   const ALL = { ...FIELDS, ...OTHERS };
-  const USUAL = { network: "mnist", label: "7", steps: "20", scale: "2", eta: "0", seed: "0", show: "one", compare: "", start: "noise", t: "700", passes: "3", second: "", drawing: "" };
+  const USUAL = { network: "mnist", label: "7", steps: "20", solver: "ddim", scale: "2", eta: "0", seed: "0", show: "one", compare: "", start: "noise", t: "700", passes: "3", second: "", drawing: "" };
 
   const element = (tag, properties = {}, ...children) => {
     const made = Object.assign(document.createElement(tag), properties);
@@ -202,14 +203,16 @@
 
     // What can be set now, and what it is set to.
     arrange(second) {
-      const { label, scale, show, compare } = this.form.elements;
+      const { label, scale, show, compare, solver, eta } = this.form.elements;
       const start = this.form.elements.start.value;
       const led = show.value === "classes" || label.value !== ""; // else there is no class to be led to
-      const able = { label: show.value !== "classes", scale: led, t: start === "drawing", passes: start === "hole" };
+      const chance = solver.value !== "heun"; // Heun's path is fixed by its start
+      const able = { label: show.value !== "classes", scale: led, eta: chance, t: start === "drawing", passes: start === "hole" };
       for (const option of compare.options) option.disabled = option.hidden = able[option.value] === false;
       if (compare.selectedOptions[0].disabled) compare.value = "";
       label.disabled = !able.label;
       scale.disabled = !led && compare.value !== "label";
+      eta.disabled = !chance && compare.value !== "solver";
       this.board.resize(KNOWN[this.form.elements.network.value].shape[2]);
       this.board.holes = start === "hole";
       this.sketch.hidden = this.more.hidden = start === "noise";
@@ -279,6 +282,7 @@
       const values = this.read();
       const always = ["network", "label", "steps", "scale", "eta", "seed"];
       const useful = {
+        solver: values.solver !== "ddim",
         show: values.show !== "one",
         start: values.start !== "noise",
         t: values.start === "drawing",
@@ -368,7 +372,8 @@
           seeds: Array.from({ length: count }, (_, i) => (one.show === "seeds" ? (seed + i) % SEEDS : seed)),
           numSteps: from ? Math.min(Number(one.steps), from) : Number(one.steps),
           scale: label === null && one.show !== "classes" ? 1 : Number(one.scale),
-          eta: Number(one.eta),
+          solver: one.solver,
+          eta: one.solver === "heun" ? 0 : Number(one.eta),
           from,
           passes: one.start === "hole" ? Number(one.passes) : null,
         };
@@ -530,7 +535,9 @@
         classes: "all ten classes",
       }[this.used.show];
       const steps = [...new Set(this.runs.map((run) => run.plan.numSteps))].join(" and ");
-      this.say(`Done: asked for ${what}, ${steps} steps${this.runs.length > 1 ? ", two runs" : ""}.`);
+      const heun = this.runs.some(({ plan }) => plan.solver === "heun");
+      const calls = [...new Set(this.runs.map(({ plan: { solver, numSteps, passes } }) => (solver === "heun" ? 2 * numSteps - 1 : numSteps) * (passes ?? 1)))].join(" and ");
+      this.say(`Done: asked for ${what}, ${steps} steps${heun ? `, ${calls} calls of the network` : ""}${this.runs.length > 1 ? ", two runs" : ""}.`);
     }
 
     toggle() {
