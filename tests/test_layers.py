@@ -25,6 +25,7 @@ ROOMS = {  # a module may import from the floors below its own
             "checkpoint",
             "data",
             "timed",
+            "flow_measured",
         },
         {
             "forward",
@@ -60,7 +61,7 @@ ROOMS = {  # a module may import from the floors below its own
         {"themed", "blocks"},
         {"notebook", "widgets", "pulse", "plots"}
         | {"diagrams", "ladder", "residual", "turn"},
-        {"films"},
+        {"films", "straight"},
         {"live"},
     ],
     PACKAGE / "practice": [
@@ -91,6 +92,7 @@ ROOMS = {  # a module may import from the floors below its own
             "evaluation",
             "theirs",
             "doctor",
+            "flow",
         }
     ],
 }
