@@ -30,15 +30,10 @@ def time_at(t: Steps, schedule: NoiseSchedule) -> Tensor:
     t: int or (B,) in 0..T    returns () or (B,), float64
     """
     t = torch.as_tensor(t)
-    schedule.check_t(t, t.reshape(-1).double(), 0)
-    return schedule.once(_flow_clock)[t.long()]
-
-
-def _flow_clock(schedule: NoiseSchedule) -> Tensor:
-    """The flow's time of every step, (T + 1,)."""
-    signal = schedule.sqrt_alphas_cumprod
-    sigma = schedule.sqrt_one_minus_alphas_cumprod
-    return sigma / (signal + sigma)
+    like = torch.empty(max(t.numel(), 1), dtype=torch.float64)
+    signal, sigma = schedule.signal_and_sigma(t, like)
+    time = sigma / (signal + sigma)
+    return time.reshape(t.shape)
 
 
 @checked
@@ -49,7 +44,7 @@ def step_at(t: Moments, schedule: NoiseSchedule) -> Tensor:
     floats between two of them. Never below 1, the least that networks
     know.
     """
-    clock = schedule.once(_flow_clock)
+    clock = time_at(torch.arange(schedule.num_steps + 1), schedule)
     t = torch.as_tensor(t, dtype=torch.float64, device=clock.device)
     t = t.reshape(-1).contiguous()
     high = torch.searchsorted(clock, t).clamp(1, schedule.num_steps)

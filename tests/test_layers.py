@@ -26,6 +26,7 @@ ROOMS = {  # a module may import from the floors below its own
             "checkpoint",
             "data",
             "timed",
+            "flow_measured",
         },
         {
             "forward",
@@ -79,7 +80,7 @@ ROOMS = {  # a module may import from the floors below its own
         {"themed", "blocks"},
         {"notebook", "widgets", "pulse", "plots"}
         | {"diagrams", "ladder", "residual", "turn"},
-        {"films"},
+        {"films", "straight"},
         {"live"},
     ],
     PACKAGE / "practice": [
@@ -110,6 +111,7 @@ ROOMS = {  # a module may import from the floors below its own
             "evaluation",
             "theirs",
             "doctor",
+            "flow",
         }
     ],
 }

@@ -39,6 +39,7 @@ from .plots import (
 )
 from .pulse import Pulse
 from .residual import draw_res_block
+from .straight import plot_crossing
 from .style import COLORS
 from .turn import draw_turn
 from .widgets import Live, Scrubber
@@ -62,6 +63,7 @@ __all__ = [
     "plot_arrows",
     "plot_balls",
     "plot_bars",
+    "plot_crossing",
     "plot_curves",
     "plot_histograms",
     "plot_maps",

@@ -106,7 +106,21 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         found["x"] = draw.normal((b, 1, *sides))
     if "weight" in given:
         found["x"] = draw.normal((b, c, *sides))
-    return found
+    return found | _of_a_flow(draw, given, b, sides)
+
+
+def _of_a_flow(draw: Draw, given: dict, b: int, sides: tuple) -> dict:
+    """Times in 0..1 in the place of steps, and what goes with them."""
+    if not torch.as_tensor(given.get("t", 0)).is_floating_point():
+        return {}
+    times = torch.rand(b, generator=draw.generator)
+    one_time = isinstance(given["t"], float)
+    return {
+        "t": times[0].item() if one_time else times,
+        "s": times[0].item() * draw.pick(0.0, 0.3, 0.9),
+        "velocity": draw.normal((b, 1, *sides)),
+        "shift": draw.pick(0.5, 2.0, 3.0),
+    }
 
 
 def outcome(function: Callable, task: Task, seed: int) -> Outcome:

@@ -5,6 +5,7 @@ from . import (
     conditioning_time,
     doctor,
     evaluation,
+    flow,
     forward_chain,
     forward_jump,
     guidance,
@@ -29,6 +30,7 @@ FILES = (
     evaluation,
     theirs,
     doctor,
+    flow,
 )
 TASKS = {
     task.name: task
