@@ -3,6 +3,7 @@
 from .batches import Batches, of_each_class
 from .bound import (
     Bound,
+    Rounded,
     best_variance,
     last_term,
     prior_term,
@@ -168,6 +169,7 @@ __all__ = [
     "PointNetwork",
     "Preconditioned",
     "Recipe",
+    "Rounded",
     "Snapshot",
     "Step",
     "TimeUNet",

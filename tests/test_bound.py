@@ -13,6 +13,7 @@ from diffusion_lessons import (
     GaussianMixture,
     InputError,
     NoiseSchedule,
+    Rounded,
     best_variance,
     elbo_weight,
     gaussian_kl,
@@ -356,6 +357,32 @@ def test_a_bound_is_repeatable_and_needs_no_gradient():
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
     assert not one.requires_grad
+
+
+# On the levels
+
+
+def test_a_rounded_model_is_the_model_until_late_and_then_on_the_levels():
+    xt = torch.linspace(-1.3, 1.3, 9)[:, None]
+    model = Rounded(lambda x, t: x, S, "x0", 5, 3)
+    cut = xt.clamp(-1, 1)
+    assert torch.equal(model(xt, 4), cut)
+    late = model(xt, 3)
+    assert ((late - cut).abs() <= 0.25 + 1e-6).all()
+    assert set(late.flatten().tolist()) == {-1.0, -0.5, 0.0, 0.5, 1.0}
+    t = torch.tensor([9, 3] * 4 + [1])
+    wanted = torch.where((t <= 3)[:, None], late, cut)
+    assert torch.equal(model(xt, t), wanted)
+
+
+def test_a_rounded_model_reads_every_target():
+    noise = torch.randn(5, 1).double()
+    x0 = torch.tensor([[-1.0], [0.5], [0.0], [1.0], [-0.5]]).double()
+    xt = q_sample(x0, 2, noise, S)
+    for predicts in ("eps", "x0", "v"):
+        answer = target(predicts, x0, noise, 2, S) + 0.02
+        model = Rounded(lambda x, t, a=answer: a, S, predicts, 5, 2)
+        assert_close(model(xt, 2), x0)
 
 
 # Refusals
