@@ -13,6 +13,7 @@ import torch
 
 from .config import RunConfig, config_of
 from .presets import PRESETS
+from .store import left_out
 from .train import train_run
 
 OPTIONS = (  # name, reader, words
@@ -152,7 +153,9 @@ def trained(config: RunConfig, override: dict, stop: Stop) -> str:
         config, override=override, stop=stop, progress=shown
     ):
         if last is None:
-            _say_skipped(config, step.state.batches.store)
+            skipped = step.state.batches.store.skipped
+            if skipped:
+                _say(config, left_out(skipped))
         last = step
     if last is None:
         return "all its steps are done (--override steps=… adds more)"
@@ -163,14 +166,6 @@ def trained(config: RunConfig, override: dict, stop: Stop) -> str:
             "command goes on"
         )
     return f"{last.step} steps, loss {last.loss:.4f}"
-
-
-def _say_skipped(config: RunConfig, store: Any) -> None:
-    """Which files could not be used, the first of them by name."""
-    if store.skipped:
-        names = "".join(f"\n  {p}: {why}" for p, why in store.skipped[:5])
-        more = "\n  …" if len(store.skipped) > 5 else ""
-        _say(config, f"{len(store.skipped)} files left out{names}{more}")
 
 
 def _say(config: RunConfig, words: str) -> None:

@@ -123,8 +123,9 @@ def settled(config: RunConfig, override: dict[str, Any]) -> RunConfig:
                 f"override takes {', '.join(TAKEN)}; got {name!r}"
             )
     before = read_config(config.out) or {}
-    for name in before.keys() & set(SETTINGS) - FREE - override.keys():
-        _check_same(name, getattr(config, name), before[name])
+    for name in SETTINGS:
+        if name in before and name not in FREE | override.keys():
+            _check_same(name, getattr(config, name), before[name])
     if "network" in before:
         config = replace(config, network=before["network"])
     return replace(config, **override)

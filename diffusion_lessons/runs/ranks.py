@@ -84,11 +84,28 @@ def joined(device: str) -> Iterator[Ranks]:
         yield Ranks(place)
         return
     backend = "nccl" if place.type == "cuda" else "gloo"
-    dist.init_process_group(backend)
+    store, rank, count = next(dist.rendezvous("env://"))
+    store = dist.PrefixStore(_attempt(), store)
+    dist.init_process_group(
+        backend, store=store, rank=rank, world_size=count
+    )
     try:
         yield Ranks(place, dist.get_rank(), count)
     finally:
         dist.destroy_process_group()
+
+
+def _attempt() -> str:
+    """A name under which the processes of one start find one another.
+
+    torchrun keeps the addresses of those it has started before; the next
+    ones would call the dead. Where it runs on several nodes, they do not
+    count their starts alike, and a fresh book is for torchrun to open:
+    TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1.
+    """
+    alone = os.environ.get("GROUP_WORLD_SIZE", "1") == "1"
+    count = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    return f"start {count if alone else 0}"
 
 
 def _place(name: str, alone: bool) -> torch.device:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from tiny_runs import (
     last,
     options,
     rows,
+    same,
     start,
     stopped_after,
     tiny,
@@ -128,6 +130,17 @@ def test_auto_is_the_best_there_is(monkeypatch):
     assert ranks._place("auto", alone=False).type == "cpu"
 
 
+def test_each_start_has_a_name_of_its_own(monkeypatch):
+    """On one machine; several do not count their starts alike."""
+    names = []
+    for nodes, count in [("1", "0"), ("1", "1"), ("2", "0"), ("2", "1")]:
+        monkeypatch.setenv("GROUP_WORLD_SIZE", nodes)
+        monkeypatch.setenv("TORCHELASTIC_RESTART_COUNT", count)
+        names.append(ranks._attempt())
+    assert names[0] != names[1]
+    assert names[2] == names[3]
+
+
 # torchrun
 
 
@@ -155,7 +168,7 @@ def assert_the_same_run(one, other):
     weights = [last(c.out)["ema"]["model"] for c in (one, other)]
     for name, value in weights[0].items():
         torch.testing.assert_close(
-            weights[1][name], value, rtol=1e-3, atol=3e-4
+            weights[1][name], value, rtol=1e-3, atol=2 * one.lr
         )
 
 
@@ -169,23 +182,30 @@ def test_three_processes_train_as_one_for_50_steps(tmp_path):
     assert_the_same_run(one, three)
 
 
-def test_a_run_goes_on_with_two_one_and_two_processes(tmp_path):
-    """Each time it is stopped by SIGTERM, two of them through torchrun."""
-    one = tiny(tmp_path / "one", steps=300)
-    other = tiny(tmp_path / "other", steps=300)
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    """A run of two processes that nothing has disturbed."""
+    config = tiny(tmp_path_factory.mktemp("two"), steps=100)
+    code, _, complaints = ended(start(*options(config), processes=2))
+    assert code == 0, complaints
+    return config
+
+
+def test_a_run_goes_on_with_two_one_and_two_processes(tmp_path, two):
+    """It is stopped by SIGTERM to torchrun, and then as by Ctrl-C."""
+    other = replace(two, out=tmp_path)
     process = start(*options(other), processes=2)
     wait_for_row(process, other, 5)
     process.terminate()
-    code, said, _ = ended(process)
+    _, said, complaints = ended(process)
     step = last(other.out)["step"]
-    assert f"stopped at step {step} of 300 and saved" in said
+    assert f"stopped at step {step} of 100 and saved" in said, complaints
     assert rows(other.out)[-1]["step"] == str(step)
     stopped_after(10, other)
     assert last(other.out)["step"] == step + 10
     code, _, complaints = ended(start(*options(other), processes=2))
     assert code == 0, complaints
-    finish(one)
-    assert_the_same_run(one, other)
+    assert_the_same_run(two, other)
 
 
 def workers(process):
@@ -195,19 +215,18 @@ def workers(process):
 
 
 def test_a_killed_process_is_started_again_and_the_run_ends_the_same(
-    tmp_path,
+    tmp_path, two
 ):
-    one, two = (tiny(tmp_path / n, steps=200) for n in ("one", "two"))
+    other = replace(two, out=tmp_path)
     process = start(
-        *options(two), processes=2, torchrun=["--max-restarts=1"]
+        *options(other), processes=2, torchrun=["--max-restarts=1"]
     )
-    wait_for_row(process, two, 5)
-    writer = int((two.out / "in_use").read_text())
+    wait_for_row(process, other, 5)
+    writer = int((other.out / "in_use").read_text())
     (reader,) = [pid for pid in workers(process) if pid != writer]
     os.kill(reader, signal.SIGKILL)
     code, said, complaints = ended(process)
     assert code == 0, complaints
-    assert "200 steps, loss" in said
-    assert int((two.out / "in_use").read_text()) != writer
-    finish(one)
-    assert_the_same_run(one, two)
+    assert "100 steps, loss" in said
+    assert int((other.out / "in_use").read_text()) != writer
+    assert same(last(other.out), last(two.out))
