@@ -33,6 +33,7 @@ from diffusion_lessons.figures import (
     plot_arrows,
     plot_balls,
     plot_bars,
+    plot_crossing,
     plot_curves,
     plot_histograms,
     plot_maps,
@@ -112,6 +113,11 @@ CALLS = {
     ),
     "arrows": lambda: plot_arrows(
         {"a": (torch.randn(9, 2), "xt")}, torch.randn(9, 2)
+    ),
+    "crossing": lambda: plot_crossing(
+        torch.randn(2, 9),
+        (X[:4], GRID[:3], IMAGES[0, 0, :, :3]),
+        torch.randn(3, 9),
     ),
     "runs": lambda: plot_runs({"y": (torch.randn(3, 20), X[1])}, X),
     "shares below": lambda: plot_shares_below({"a": X}, "ratio"),

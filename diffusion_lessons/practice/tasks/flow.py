@@ -153,84 +153,6 @@ def _(x0, noise):
     return (noise - x0) / 2
 
 
-# Euler's step
-
-
-def _step(xt, velocity, t, s):
-    return xt + (s - t) * velocity
-
-
-def _pictures_on_the_way():
-    return normal(3, 1, 4, 4), normal(3, 1, 4, 4, seed=1), 0.7, 0.4
-
-
-flow_step = Task(
-    "flow_step",
-    chapter=16,
-    answer=_step,
-    goal="return x_s, one step of Euler's method from x_t",
-    tip=(
-        "walk from t = 1 to 0 in a hundred steps along mixture_velocity, "
-        "and look at where the walkers end (exercise 16.1)"
-    ),
-    cases=[
-        Case(
-            "x_t = 0, velocity = 1, from t = 1 to s = 0",
-            lambda: (one(0.0), one(), 1.0, 0.0),
-        ),
-        Case(
-            "x_t = 1, velocity = 1, from t = 0.75 to s = 0.5",
-            lambda: (one(), one(), 0.75, 0.5),
-        ),
-        Case(
-            "three pictures, from t = 0.7 to s = 0.4", _pictures_on_the_way
-        ),
-    ],
-)
-
-
-@flow_step.slip(
-    "the step has the wrong sign: s is smaller than t, and the velocity "
-    "points to the noise",
-    BACK,
-)
-def _(xt, velocity, t, s):
-    return xt + (t - s) * velocity
-
-
-@flow_step.slip(
-    "it goes the whole way to t = 0, and not only to s: that is x̂_0", BACK
-)
-def _(xt, velocity, t, s):
-    return xt - t * velocity
-
-
-@flow_step.slip("it walks the length s, and not from t to s", BACK)
-def _(xt, velocity, t, s):
-    return xt - s * velocity
-
-
-@flow_step.slip("the length of the step is left out", BACK)
-def _(xt, velocity, t, s):
-    return xt - velocity
-
-
-@flow_step.slip(
-    "the answer of the network is taken for ε: x_0 is read from it, and "
-    "the two are mixed anew",
-    BACK,
-)
-def _(xt, velocity, t, s):
-    x0 = (xt - t * velocity) / max(1 - t, 1e-3)
-    return (1 - s) * x0 + s * velocity
-
-
-@flow_step.slip("the answer of the network is taken for the picture", BACK)
-def _(xt, velocity, t, s):
-    noise = (xt - (1 - t) * velocity) / t
-    return (1 - s) * velocity + s * noise
-
-
 # The picture from a velocity
 
 
@@ -308,6 +230,84 @@ def _(velocity, xt, t):
 @x0_from_velocity.slip("the length of the way is left out", LINE)
 def _(velocity, xt, t):
     return xt - velocity + 0 * _column(t, xt)
+
+
+# Euler's step
+
+
+def _step(xt, velocity, t, s):
+    return xt + (s - t) * velocity
+
+
+def _pictures_on_the_way():
+    return normal(3, 1, 4, 4), normal(3, 1, 4, 4, seed=1), 0.7, 0.4
+
+
+flow_step = Task(
+    "flow_step",
+    chapter=16,
+    answer=_step,
+    goal="return x_s, one step of Euler's method from x_t",
+    tip=(
+        "walk from t = 1 to 0 in a hundred steps along mixture_velocity, "
+        "and look at where the walkers end (exercise 16.1)"
+    ),
+    cases=[
+        Case(
+            "x_t = 0, velocity = 1, from t = 1 to s = 0",
+            lambda: (one(0.0), one(), 1.0, 0.0),
+        ),
+        Case(
+            "x_t = 1, velocity = 1, from t = 0.75 to s = 0.5",
+            lambda: (one(), one(), 0.75, 0.5),
+        ),
+        Case(
+            "three pictures, from t = 0.7 to s = 0.4", _pictures_on_the_way
+        ),
+    ],
+)
+
+
+@flow_step.slip(
+    "the step has the wrong sign: s is smaller than t, and the velocity "
+    "points to the noise",
+    BACK,
+)
+def _(xt, velocity, t, s):
+    return xt + (t - s) * velocity
+
+
+@flow_step.slip(
+    "it goes the whole way to t = 0, and not only to s: that is x̂_0", BACK
+)
+def _(xt, velocity, t, s):
+    return xt - t * velocity
+
+
+@flow_step.slip("it walks the length s, and not from t to s", BACK)
+def _(xt, velocity, t, s):
+    return xt - s * velocity
+
+
+@flow_step.slip("the length of the step is left out", BACK)
+def _(xt, velocity, t, s):
+    return xt - velocity
+
+
+@flow_step.slip(
+    "the answer of the network is taken for ε: x_0 is read from it, and "
+    "the two are mixed anew",
+    BACK,
+)
+def _(xt, velocity, t, s):
+    x0 = (xt - t * velocity) / max(1 - t, 1e-3)
+    return (1 - s) * x0 + s * velocity
+
+
+@flow_step.slip("the answer of the network is taken for the picture", BACK)
+def _(xt, velocity, t, s):
+    noise = (xt - (1 - t) * velocity) / t
+    return (1 - s) * velocity + s * noise
 
 
 # The shift
