@@ -11,6 +11,7 @@ from . import (
     prediction_targets,
     sampling_ancestral,
     sampling_ddim,
+    score,
     theirs,
     training_loop,
     unet_basic,
@@ -29,6 +30,7 @@ FILES = (
     evaluation,
     theirs,
     doctor,
+    score,
 )
 TASKS = {
     task.name: task
