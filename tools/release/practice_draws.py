@@ -19,7 +19,7 @@ from diffusion_lessons.practice.task import Task
 DRAWS = 24
 PICTURES = (
     "x_prev", "x0", "xt", "x_T", "x0_hat", "eps_hat", "v_hat", "noise",
-    "known",
+    "known", "score", "eps_ahead",
 )  # fmt: skip
 
 
@@ -93,6 +93,12 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "dim": pick(2, 8, 32),
         "max_period": pick(10.0, 1000.0, 10_000.0),
         "decay": pick(0.0, 0.5, 0.99),
+        "step": pick(0.01, 0.1, 0.5),
+        "sigma": pick(0.5, 2.0, 80.0),
+        "to": pick(0.0, 0.1, 0.4),
+        "sigma_min": pick(0.002, 0.1, 1.0),
+        "sigma_max": pick(2.0, 10.0, 80.0),
+        "rho": pick(1.0, 3.0, 7.0),
     }
     if "label" in given:
         one = isinstance(given["label"], int)
@@ -102,7 +108,7 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         found["s"] = int(draw.whole(0, int(t[0]) - 1))
     if "generator" not in given:  # one that is drawn with asks for many
         found |= {name: draw.normal((b, 1, *sides)) for name in PICTURES}
-    if {"net", "t", "known"} & given.keys():
+    if {"net", "t", "known", "score", "sigma"} & given.keys():
         found["x"] = draw.normal((b, 1, *sides))
     if "weight" in given:
         found["x"] = draw.normal((b, c, *sides))

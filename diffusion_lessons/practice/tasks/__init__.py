@@ -12,6 +12,7 @@ from . import (
     prediction_targets,
     sampling_ancestral,
     sampling_ddim,
+    score,
     theirs,
     training_loop,
     unet_basic,
@@ -30,6 +31,7 @@ FILES = (
     evaluation,
     theirs,
     doctor,
+    score,
     flow,
 )
 TASKS = {
