@@ -14,6 +14,7 @@ import torch
 
 from . import (
     digits,
+    engine,
     forward,
     imports,
     mnist,
@@ -31,6 +32,7 @@ QUICK = {
     "training": training.rows,
     "sampling": sampling.rows,
     "runs": runs.rows,
+    "engine": engine.rows,
 }
 LONG = {  # in core-minutes
     "digits": digits.rows,  # 11

@@ -10,6 +10,7 @@ from made_runs import run_folder
 from PIL import Image
 
 from diffusion_lessons import __main__ as command
+from diffusion_lessons import load_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -58,6 +59,23 @@ def test_a_run_of_ones_own_draws_64_of_a_class(folder, capsys):
     assert capsys.readouterr().out.startswith("cats.png: 64 pictures, ")
     with Image.open(folder / "cats.png") as image:
         assert image.size == (484, 484)
+
+
+def test_a_run_of_ones_own_is_saved_where_it_stops(folder):
+    (code,) = [code for code in PYTHON if "train_run(" in code]
+    exec(code, {})
+    saved = load_checkpoint(folder / "runs" / "digits" / "last.safetensors")
+    assert saved["step"] == 100
+
+
+def test_the_commands_that_train_are_taken(folder):
+    """One by itself, one in several processes."""
+    words = [shlex.split(line) for line in SHELL if " train PICT" in line]
+    assert len(words) == 2
+    for line in words:
+        given = line[line.index("train") :]
+        args = command.parser().parse_args(given)
+        assert str(args.out) == "runs/cats"
 
 
 def test_a_run_draws_in_python_as_well(folder):

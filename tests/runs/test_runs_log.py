@@ -4,13 +4,9 @@ import pytest
 import torch
 from tiny_runs import finish, rows, stopped_after, tiny
 
-from diffusion_lessons import InputError, diffusion_loss
-from diffusion_lessons.runs import log, look
-from diffusion_lessons.runs.begin import completed, state_of
+from diffusion_lessons import InputError
+from diffusion_lessons.runs import log
 from diffusion_lessons.runs.log import open_log
-from diffusion_lessons.runs.pictures import open_pictures
-from diffusion_lessons.runs.ranks import Ranks
-from diffusion_lessons.runs.train import train_run
 
 # The table
 
@@ -89,78 +85,3 @@ def test_the_bar_tells_loss_speed_and_memory(tmp_path, capsys):
 def test_memory_is_that_of_this_process():
     used = log.memory(torch.device("cpu"))
     assert 0.05 < used < 50
-
-
-# Looking
-
-
-@pytest.fixture
-def begun(tmp_path):
-    """A state whose network and average answer differently."""
-    config = tiny(tmp_path)
-    config = completed(config, store := open_pictures("digits"))
-    state = state_of(config, store, Ranks(torch.device("cpu")))
-    for p in state.ema.model.parameters():
-        torch.nn.init.normal_(p, std=0.1)
-    return state, config
-
-
-def test_the_held_out_loss_is_of_the_average_on_pictures_held_out(begun):
-    state, config = begun
-    store = state.batches.store
-    places = store.held_out[: look.MOST]
-    x0, label = store.images(places), store.labels[places]
-    seeded = torch.Generator().manual_seed(config.seed)
-    noise = torch.randn(x0.shape, generator=seeded)
-    last = state.schedule.num_steps
-    with torch.no_grad():
-        losses = [
-            diffusion_loss(
-                state.ema.model,
-                x0,
-                round(t),
-                noise,
-                state.schedule,
-                predicts="v",
-                label=label,
-            )
-            for t in torch.linspace(1, last, look.MOMENTS).tolist()
-        ]
-    expected = torch.stack(losses).mean().item()
-    assert look.held_out_loss(state, config) == pytest.approx(expected)
-
-
-def test_without_pictures_held_out_there_is_no_such_loss(begun):
-    state, config = begun
-    state.batches.store.held_out = torch.empty(0, dtype=torch.int64)
-    assert look.held_out_loss(state, config) is None
-
-
-def test_samples_have_the_same_noise_each_time_and_each_class(
-    begun, tmp_path, monkeypatch
-):
-    state, config = begun
-    asked = []
-
-    def walk(model, x_T, *_, **__):
-        asked.append((model.label, x_T))
-        yield type("End", (), {"x": x_T})
-
-    monkeypatch.setattr(look, "ddim_sample", walk)
-    for name in ("a.png", "b.png"):
-        look.draw_samples(state, config, tmp_path / name)
-    assert torch.equal(asked[0][1], asked[1][1])
-    assert asked[0][0].tolist() == [i % 10 for i in range(look.COUNT)]
-    assert (tmp_path / "a.png").read_bytes() == (
-        tmp_path / "b.png"
-    ).read_bytes()
-
-
-def test_to_look_changes_nothing_of_the_run(tmp_path):
-    plain = finish(tiny(tmp_path / "a"))
-    assert finish(tiny(tmp_path / "b", sample_every=1)) == plain
-    modes = [
-        step.state.model.training
-        for step in train_run(tiny(tmp_path / "c", sample_every=1))
-    ]
-    assert modes == [True] * 6

@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_runs import (
     finish,
+    gradients,
     last,
     options,
     rows,
@@ -20,12 +21,7 @@ from tiny_runs import (
 
 from diffusion_lessons import InputError
 from diffusion_lessons.runs import ranks
-from diffusion_lessons.runs.begin import completed, state_of
-from diffusion_lessons.runs.pictures import open_pictures
-from diffusion_lessons.runs.ranks import Ranks, joined, parts_of
-from diffusion_lessons.runs.step import take_step
-
-CPU = torch.device("cpu")
+from diffusion_lessons.runs.ranks import joined, parts_of
 
 
 @pytest.mark.parametrize(
@@ -51,20 +47,6 @@ def test_a_batch_that_is_too_small_to_be_divided_is_refused(tmp_path):
         finish(tiny(tmp_path, accumulate=8))
 
 
-def gradients(config, rank=0, count=1):
-    """One process's part of the loss of a step, and of its gradient."""
-    config = completed(config, store := open_pictures("digits"))
-    state = state_of(config, store, Ranks(CPU))
-    torch.manual_seed(0)
-    for p in state.model.parameters():  # zeros would hide the most
-        torch.nn.init.normal_(p, std=0.1)
-    state.advance = lambda: None
-    loss = take_step(state, config, Ranks(CPU, rank, count))
-    return loss, torch.cat(
-        [p.grad.flatten() for p in state.model.parameters()]
-    )
-
-
 @pytest.mark.parametrize("count", [2, 3])
 def test_the_parts_of_all_processes_are_the_step_of_the_whole(
     tmp_path, count
@@ -85,25 +67,6 @@ def test_a_batch_in_parts_is_the_step_of_the_whole(tmp_path, accumulate):
     in_parts = gradients(tiny(tmp_path, accumulate=accumulate))
     assert in_parts[0] == pytest.approx(loss, rel=1e-5)
     torch.testing.assert_close(in_parts[1], gradient, rtol=1e-4, atol=1e-6)
-
-
-def test_no_two_pictures_of_a_step_have_the_same_noise(
-    tmp_path, monkeypatch
-):
-    """In one process or in two."""
-    seen = []
-
-    def loss(model, x0, t, noise, *_, **__):
-        seen.append(noise.flatten(1))
-        return model(x0, t).mean()
-
-    monkeypatch.setattr("diffusion_lessons.runs.step.diffusion_loss", loss)
-    [gradients(tiny(tmp_path), rank, 2) for rank in (0, 1)]
-    noise = torch.cat(seen)
-    assert len(noise.unique(dim=0)) == 7
-    seen.clear()
-    gradients(tiny(tmp_path))
-    assert torch.equal(torch.cat(seen), noise)
 
 
 # Devices

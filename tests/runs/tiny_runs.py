@@ -11,9 +11,14 @@ from pathlib import Path
 import torch
 
 from diffusion_lessons import load_checkpoint
+from diffusion_lessons.runs.begin import completed, state_of
 from diffusion_lessons.runs.config import RunConfig
+from diffusion_lessons.runs.pictures import open_pictures
+from diffusion_lessons.runs.ranks import Ranks
+from diffusion_lessons.runs.step import take_step
 from diffusion_lessons.runs.train import train_run
 
+CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[2]
 TINY = RunConfig(
     "digits",
@@ -119,3 +124,39 @@ def in_a_child(work, *given):
 def _alone(work, *given):
     torch.set_num_threads(1)
     work(*given)
+
+
+def saved(config):
+    """The step of the last checkpoint, 0 without one."""
+    there = (config.out / "last.safetensors").exists()
+    return last(config.out)["step"] if there else 0
+
+
+def assert_as_if_unbroken(broken, whole):
+    """The same weights, moments, place and draws, and the same log."""
+    assert same(last(broken.out), last(whole.out))
+    tables = [
+        [(r["step"], r["loss"], r["lr"]) for r in rows(c.out)]
+        for c in (broken, whole)
+    ]
+    assert tables[0] == tables[1]
+    assert not list(broken.out.rglob("*.unfinished"))
+
+
+def begun(config):
+    """The state of a run before its first step, and all its settings."""
+    config = completed(config, store := open_pictures("digits"))
+    return state_of(config, store, Ranks(CPU)), config
+
+
+def gradients(config, rank=0, count=1):
+    """One process's part of the loss of a step, and of its gradient."""
+    state, config = begun(config)
+    torch.manual_seed(0)
+    for p in state.model.parameters():  # zeros would hide the most
+        torch.nn.init.normal_(p, std=0.1)
+    state.advance = lambda: None
+    loss = take_step(state, config, Ranks(CPU, rank, count))
+    return loss, torch.cat(
+        [p.grad.flatten() for p in state.model.parameters()]
+    )
