@@ -111,7 +111,7 @@ def as_flow(
 
 @checked
 def from_flow(
-    model: Model, schedule: NoiseSchedule, predicts: Predicts = "v"
+    model: Model, schedule: NoiseSchedule, predicts: Predicts = "eps"
 ) -> Callable[..., Tensor]:
     """A flow, asked as a network of diffusion that predicts as wanted.
 
