@@ -683,3 +683,27 @@ def test_a_step_between_two_steps_or_below_0_is_refused(schedule, step):
     words = f"each of num_steps must be a whole .* at least 0; got {step}"
     with pytest.raises(TypeError, match=words):
         ddim_sample(wild, randn(4, 3), schedule, [60, step, 0])
+
+
+# Between two steps
+
+
+def test_a_guess_between_two_steps_fits_the_noise_there(schedule):
+    """x_t = q_sample(x0_hat, noise of that moment), and t is told."""
+    told = []
+
+    def model(x, t):
+        told.append(t)
+        return 0.3 * torch.sin(x)
+
+    xt = randn(4, 2)
+    for predicts in ("eps", "x0", "v"):
+        x0_hat, eps_hat = clean_guess(
+            model, xt, 20.5, schedule, predicts=predicts, clip=0.2
+        )
+        there = schedule.through([20.5])
+        assert_close(q_sample(x0_hat, 1, eps_hat, there), xt)
+        assert x0_hat.abs().max() <= 0.2
+        assert torch.equal(told[-1], torch.full((4,), 20.5).double())
+    clean_guess(model, xt, 20, schedule)
+    assert torch.equal(told[-1], torch.full((4,), 20))

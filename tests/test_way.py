@@ -25,6 +25,7 @@ NO_CODE = {
     "eq-mixture",  # on the sheet in the letters of chapter 7
     "eq-precisions",  # the rule behind the posterior
     "eq-ddim-change",  # why kept noise loses no variance
+    "eq-dsm",  # why a loss on the noise finds the score
 }
 
 each_chapter = pytest.mark.parametrize(

@@ -141,13 +141,14 @@ ALSO = {
     "basic_unet_forward": ["BasicUNet"],
     "ancestral_loop": ["ancestral_step"],
     "linear_guess": ["LinearGuess"],
+    "score_from_eps": ["score_from"],
 }
 # Tasks around the equations: no numbered one is behind them.
 APART = (
     *("convolution", "draw_t", "training_step", "clip_guess", "held"),
     *("ddim_timesteps", "drop_labels", "precision_recall", "add_noise"),
     *("ask_theirs", "their_alphas_cumprod", "their_timesteps"),
-    *("linear_guess", "x0_from_velocity"),
+    *("linear_guess", "x0_from_velocity", "karras_sigmas"),
 )
 
 
