@@ -574,6 +574,14 @@ def test_words_and_comments_are_no_plumbing():
     assert little_plumbing(notebook) == []
 
 
+def test_the_same_in_other_words_is_not_read_twice():
+    notebook = chapter()
+    fold = '<details class="dl-languages"><summary>In σ</summary>\n\n{}\n\n'
+    words = fold.format("- **σ**: " + "word " * 900) + "</details>"
+    cell(notebook, "word").source += f"\n\n{words}"
+    assert length_of_chapter(notebook) == short_texts(notebook) == []
+
+
 def test_much_code_may_have_more_plumbing():
     notebook = chapter()
     cell(notebook, "import").source = "\n".join(["import torch"] * 41)

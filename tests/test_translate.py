@@ -15,11 +15,14 @@ from diffusion_lessons import (
     Guided,
     InputError,
     NoiseSchedule,
+    as_flow,
     ddim_sample,
+    from_flow,
     interpreted,
     load_pretrained,
     q_sample,
     target,
+    time_at,
     translate,
     x0_and_eps,
 )
@@ -321,8 +324,42 @@ def test_a_chain_is_told_whole_steps_as_whole_numbers():
         _, clock = translate(x, t, "ddpm", "flow", CHAIN)
         model(x, clock)
     assert torch.equal(told[0], torch.full((3,), 500))
+    assert told[0].dtype == torch.int64
     assert_close(told[1], torch.full((3,), 500.25))
     assert told[1].dtype == torch.float32
+
+
+@pytest.mark.parametrize("t", [1000, 620, 1])
+def test_it_is_what_flow_and_diffusion_are_translated_with(t):
+    """At the steps of the chain; between two, each has a rule."""
+    x = torch.randn(3, 1, 2, 2, dtype=torch.float64)
+
+    def network(x, t):
+        return x.sin() * t.view(-1, 1, 1, 1) / 1000
+
+    time = time_at(t, CHAIN).item()
+    ours = interpreted(
+        network, "ddpm", "flow", CHAIN, predicts="v", answers="v"
+    )
+    theirs = as_flow(network, CHAIN, "v")
+    assert_close(ours(x, time), theirs(x, time), rtol=1e-7, atol=1e-7)
+    ours = interpreted(
+        network, "flow", "ddpm", CHAIN, predicts="v", answers="v"
+    )
+    theirs = from_flow(network, CHAIN, "v")
+    assert_close(ours(x, t), theirs(x, t), rtol=1e-9, atol=1e-9)
+
+
+def test_only_a_chain_counts_in_whole_numbers():
+    told = []
+
+    def network(x, sigma):
+        told.append(sigma)
+        return x
+
+    interpreted(network, "sigma", "flow")(torch.ones(3, 2), 0.75)
+    assert torch.equal(told[0], torch.full((3,), 3.0))
+    assert told[0].dtype == torch.float32
 
 
 def test_a_label_is_handed_on():

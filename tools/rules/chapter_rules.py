@@ -26,6 +26,7 @@ ALWAYS_ALLOWED = 40  # lines of it, where there is little other code
 
 NOT_PROSE = re.compile(
     r"^> <details class=.dl-ask.>.*?^> </details>|"  # answers in a fold
+    r"^<details class=.dl-languages.>.*?^</details>|"  # in other words
     r"^\*\*Practice\.\*\*[^\n]*$|"  # leads out of the chapter
     r"```.*?```|\$\$.*?\$\$|^(?::::|\|)[^\n]*$|</?\w[^>]*>",
     re.DOTALL | re.MULTILINE,
