@@ -46,6 +46,7 @@ from diffusion_lessons import (
     euler_sample,
     euler_step,
     features_and_labels,
+    flow_path,
     frechet_distance,
     from_noised,
     held,
@@ -328,6 +329,43 @@ def test_a_network_is_not_told_t_over_T(share):
     ):
         with pytest.raises(InputError, match=r"not t / T|an int or"):
             tell(share)
+
+
+@pytest.mark.parametrize(
+    "t", [-0.5, 1.5, torch.tensor([0.5, 1.5]), torch.tensor([-0.1, 0.5])]
+)
+def test_the_time_of_a_flow_lies_in_0_to_1(t):
+    with pytest.raises(InputError, match=r"t must be .*in 0\.\.1"):
+        flow_path(X[:2], t, X[:2])
+
+
+@pytest.mark.parametrize("t", [torch.tensor([0, 1]), torch.rand(2, 1)])
+def test_the_times_of_a_flow_are_a_row_of_floats(t):
+    with pytest.raises(InputError, match=r"a number in 0\.\.1, or \(B,\)"):
+        flow_path(X[:2], t, X[:2])
+
+
+def test_there_is_one_time_for_each_picture():
+    with pytest.raises(InputError, match="one for each of the 4"):
+        flow_path(X, torch.rand(3), X)
+
+
+@pytest.mark.parametrize("t", [0.25, torch.tensor(0.25), torch.rand(4)])
+def test_a_guided_flow_is_told_its_time_as_it_is(t):
+    told = []
+
+    def flow(x, time, label):
+        told.append(time)
+        return x
+
+    Guided(flow, 1, 3, 2.0)(X, t)
+    expected = torch.as_tensor(t).expand(4)
+    assert torch.equal(told[0], expected.repeat(2))
+
+
+def test_a_guided_network_is_not_told_steps_and_shares_at_once():
+    with pytest.raises(InputError, match="not t / T"):
+        Guided(classes(), 1, 3, 2.0)(X, torch.tensor([0.5, 1, 2, 3]))
 
 
 def test_a_moment_between_two_steps_can_be_told():
