@@ -111,7 +111,7 @@ def euler_maruyama_step(
     dt: float,
     noise: Images,
 ) -> Tensor:
-    """x + drift dt + gain sqrt(|dt|) noise; dt < 0 leads back.
+    """x + drift dt + gain sqrt(abs(dt)) noise; dt < 0 leads back.
 
     x, drift, noise: (B, …)    returns (B, …)
     """
