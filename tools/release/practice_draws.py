@@ -93,6 +93,12 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "dim": pick(2, 8, 32),
         "max_period": pick(10.0, 1000.0, 10_000.0),
         "decay": pick(0.0, 0.5, 0.99),
+        "var_q": 0.1 + draw.normal((b, 1, *sides)).abs(),
+        "var_p": 0.1 + draw.normal((b, 1, *sides)).abs(),
+        "nats": 100 * draw.normal((b,)),
+        "dims": pick(1, 10, 64),
+        "width": pick(1.0, 0.125),
+        "std": pick(0.05, 0.5, 2.0),
     }
     if "label" in given:
         one = isinstance(given["label"], int)
@@ -102,6 +108,15 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         found["s"] = int(draw.whole(0, int(t[0]) - 1))
     if "generator" not in given:  # one that is drawn with asks for many
         found |= {name: draw.normal((b, 1, *sides)) for name in PICTURES}
+    if "levels" in given:
+        found["levels"] = levels = pick(2, 5, 17)
+        on = draw.whole(0, levels - 1, b, 1, *sides)
+        found["x0"] = 2 * on / (levels - 1) - 1
+        found["mean"] = draw.normal((b, 1, *sides))
+    if {"x0", "x0_hat", "t"} == given.keys() - {
+        "schedule"
+    }:  # t = 2 at least
+        found["t"] = max(2, int(t[0])) if one_t else t.clamp(min=2)
     if {"net", "t", "known"} & given.keys():
         found["x"] = draw.normal((b, 1, *sides))
     if "weight" in given:

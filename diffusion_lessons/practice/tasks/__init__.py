@@ -8,6 +8,7 @@ from . import (
     forward_chain,
     forward_jump,
     guidance,
+    likelihood,
     prediction_targets,
     sampling_ancestral,
     sampling_ddim,
@@ -29,6 +30,7 @@ FILES = (
     evaluation,
     theirs,
     doctor,
+    likelihood,
 )
 TASKS = {
     task.name: task
