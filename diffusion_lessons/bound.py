@@ -4,7 +4,8 @@
 for each picture: ``prior_term``, T - 1 times ``step_term``, ``last_term``.
 """
 
-from math import pi
+from collections.abc import Iterator
+from math import log, pi
 from typing import Annotated, Any, NamedTuple
 
 import torch
@@ -158,14 +159,13 @@ def variational_bound(
     """
     how = {"predicts": predicts, "variance": variance, "clip": clip}
     steps = torch.zeros(len(x0), dtype=torch.float64, device=x0.device)
-    some = _some_steps(x0, schedule.num_steps, draws, generator)
-    for t in some:
+    for t, weight in _some_steps(x0, schedule.num_steps, draws, generator):
         noise = noise_like(x0, generator)
-        steps += step_term(model, x0, t, noise, schedule, **how)
-    share = len(some) / (schedule.num_steps - 1)
+        term = step_term(model, x0, t, noise, schedule, **how)
+        steps += weight * term
     noise = noise_like(x0, generator)
     last = last_term(model, x0, noise, schedule, levels=levels, **how)
-    return Bound(prior_term(x0, schedule), steps / share, last)
+    return Bound(prior_term(x0, schedule), steps, last)
 
 
 class Rounded:
@@ -204,13 +204,23 @@ def _some_steps(
     last: int,
     draws: int | None,
     generator: torch.Generator | None,
-) -> list[Tensor]:
-    """(B,) steps in 2..T: each t once, or so many, evenly spread."""
+) -> Iterator[tuple[Tensor, Tensor | int]]:
+    """(B,) steps in 2..T, and how many each stands for.
+
+    Each t once; or so many draws, evenly spread in log t, for the small t
+    count most.
+    """
     if draws is None:
-        return [torch.full((len(x0),), t) for t in range(2, last + 1)]
+        yield from (
+            (torch.full((len(x0),), t), 1) for t in range(2, last + 1)
+        )
+        return
     start = torch.rand(len(x0), generator=generator, dtype=torch.float64)
-    shares = [(start + i) / draws for i in range(draws)]
-    return [(2 + s * (last - 1)).long().to(x0.device) for s in shares]
+    span = log((last + 1) / 2)
+    for i in range(draws):
+        t = (2 * ((start + i) / draws * span).exp()).long().clamp(max=last)
+        chance = ((t + 1) / t).log() / span
+        yield t.to(x0.device), (1 / (draws * chance)).to(x0)
 
 
 def _x0_hat(

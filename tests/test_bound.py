@@ -316,19 +316,26 @@ def test_some_steps_stand_for_all(draws):
     assert abs(some.mean() - every.mean()) < 5 * error
 
 
-def test_as_many_draws_as_steps_are_every_step_once():
+def test_every_step_is_drawn_as_often_as_it_should_be():
+    """In log t evenly, and what a draw stands for makes up for it."""
     seen = []
 
     def model(x, t):
         seen.append(t)
         return 0 * x
 
-    x0 = torch.zeros(6, 1)
-    variational_bound(model, x0, S, **EXACT, draws=11)
+    x0 = torch.zeros(40_000, 1)
+    variational_bound(model, x0, S, **EXACT, draws=4)
     *steps, last = seen
-    found = torch.stack(steps).sort(0).values
-    assert torch.equal(found, torch.arange(2, 13)[:, None].expand(11, 6))
-    assert last.tolist() == [1] * 6
+    t = torch.arange(2, 13)
+    found = (
+        torch.stack(steps).flatten().bincount(minlength=13)[2:] / 160_000
+    )
+    wanted = ((t + 1) / t).log() / math.log(13 / 2)
+    assert_close(found, wanted.to(found), rtol=0, atol=0.005)
+    first = steps[0]  # the lowest quarter of the logarithms
+    assert first.max() <= 2 * (13 / 2) ** 0.25 < 4
+    assert (last == 1).all()
 
 
 def test_each_picture_draws_steps_of_its_own():

@@ -111,6 +111,7 @@ ROOMS = {  # a module may import from the floors below its own
             "evaluation",
             "theirs",
             "doctor",
+            "likelihood",
             "score",
             "flow",
         }

@@ -164,10 +164,10 @@ def test_what_is_no_number_is_no_answer(ask):
 
 
 def test_a_comma_parts_thousands_or_decimals(ask):
-    page = ask("book/bound")
-    two = page.locator(BOX, has_text="How large is the divergence?")
+    page = ask("book/14_likelihood")
+    two = page.locator(BOX, has_text="How many bits does a pixel cost?")
     field = two.get_by_label("Your number")
-    for number, said in [("2,00", "right"), ("2,000", "no. That is too l")]:
+    for number, said in [("4,09", "right"), ("4,090", "no. That is too l")]:
         field.fill(number)
         field.press("Enter")
         assert f"You said {number}: {said}" in two.inner_text()

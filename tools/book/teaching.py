@@ -149,6 +149,7 @@ APART = (
     *("ddim_timesteps", "drop_labels", "precision_recall", "add_noise"),
     *("ask_theirs", "their_alphas_cumprod", "their_timesteps"),
     *("linear_guess", "x0_from_velocity", "karras_sigmas"),
+    *("level_probability", "step_term"),
 )
 
 

@@ -99,6 +99,12 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "sigma_min": pick(0.002, 0.1, 1.0),
         "sigma_max": pick(2.0, 10.0, 80.0),
         "rho": pick(1.0, 3.0, 7.0),
+        "var_q": 0.1 + draw.normal((b, 1, *sides)).abs(),
+        "var_p": 0.1 + draw.normal((b, 1, *sides)).abs(),
+        "nats": 100 * draw.normal((b,)),
+        "dims": pick(1, 10, 64),
+        "width": pick(1.0, 0.125),
+        "std": pick(0.05, 0.5, 2.0),
     }
     if "label" in given:
         one = isinstance(given["label"], int)
@@ -108,6 +114,15 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         found["s"] = int(draw.whole(0, int(t[0]) - 1))
     if "generator" not in given:  # one that is drawn with asks for many
         found |= {name: draw.normal((b, 1, *sides)) for name in PICTURES}
+    if "levels" in given:
+        found["levels"] = levels = pick(2, 5, 17)
+        on = draw.whole(0, levels - 1, b, 1, *sides)
+        found["x0"] = 2 * on / (levels - 1) - 1
+        found["mean"] = draw.normal((b, 1, *sides))
+    if {"x0", "x0_hat", "t"} == given.keys() - {
+        "schedule"
+    }:  # t = 2 at least
+        found["t"] = max(2, int(t[0])) if one_t else t.clamp(min=2)
     if {"net", "t", "known", "score", "sigma"} & given.keys():
         found["x"] = draw.normal((b, 1, *sides))
     if "weight" in given:

@@ -9,6 +9,7 @@ from . import (
     forward_chain,
     forward_jump,
     guidance,
+    likelihood,
     prediction_targets,
     sampling_ancestral,
     sampling_ddim,
@@ -31,6 +32,7 @@ FILES = (
     evaluation,
     theirs,
     doctor,
+    likelihood,
     score,
     flow,
 )
