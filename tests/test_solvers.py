@@ -172,6 +172,13 @@ def test_a_step_of_2m_with_no_change_of_mind_is_euler():
     assert_close(step, euler_step(x, (x - x0) / 5, 5.0, 2.0))
 
 
+def test_a_step_of_2m_goes_on_to_the_middle_of_its_step():
+    """Steps of log 2 and log 4 in log sigma: one whole change of mind."""
+    x, x0, x0_before = randn(3, 3, 2)
+    step = dpm2m_step(x, x0, x0_before, 8.0, 4.0, 1.0)
+    assert_close(step, x / 4 + 3 / 4 * (2 * x0 - x0_before))
+
+
 def test_2m_is_exact_enough_where_the_guess_is_a_line_in_log_sigma():
     """Its error is then of the third order in the step."""
     errors = []
