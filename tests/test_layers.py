@@ -66,7 +66,7 @@ ROOMS = {  # a module may import from the floors below its own
     ],
     PACKAGE / "runs": [
         {"grid", "lock", "ranks", "flop", "presets"}
-        | {"decode", "listing", "store", "photographs"},
+        | {"decode", "listing", "measured", "store", "photographs"},
         {"config"},
         {"draws", "folder", "log", "pictures"},
         {"step", "load"},
@@ -80,7 +80,7 @@ ROOMS = {  # a module may import from the floors below its own
         {"themed", "blocks"},
         {"notebook", "widgets", "pulse", "plots"}
         | {"diagrams", "ladder", "residual", "turn"},
-        {"films", "straight"},
+        {"films", "runs", "straight"},
         {"live"},
     ],
     PACKAGE / "practice": [
@@ -111,6 +111,7 @@ ROOMS = {  # a module may import from the floors below its own
             "evaluation",
             "theirs",
             "doctor",
+            "runs",
             "likelihood",
             "score",
             "flow",

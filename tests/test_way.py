@@ -16,11 +16,12 @@ NEXT = [*NAMES[1:], "map.md"]
 MAP = (BOOK / "map.md").read_text(encoding="utf-8")
 SHEET = (BOOK / "cheatsheet.md").read_text(encoding="utf-8")
 NUMBERS = {
-    9: "nine",
-    10: "ten",
     11: "eleven",
+    12: "twelve",
     13: "thirteen",
-    14: "fourteen",
+    16: "sixteen",
+    17: "seventeen",
+    18: "eighteen",
 }
 FACTS = re.findall(r"^:::\{div\} dl-fact\n(.*?)^:::$", SHEET, re.M | re.S)
 # Steps of a derivation, and what PyTorch computes: no line of ours.
@@ -31,6 +32,7 @@ NO_CODE = {
     "eq-mixture",  # on the sheet in the letters of chapter 7
     "eq-precisions",  # the rule behind the posterior
     "eq-ddim-change",  # why kept noise loses no variance
+    "eq-global-batch",  # what DistributedDataParallel computes
     "eq-dsm",  # why a loss on the noise finds the score
 }
 

@@ -150,6 +150,7 @@ APART = (
     *("ask_theirs", "their_alphas_cumprod", "their_timesteps"),
     *("linear_guess", "x0_from_velocity", "karras_sigmas"),
     *("level_probability", "step_term"),
+    *("centre_crop", "warm_rate", "share_of", "global_gradient"),
 )
 
 

@@ -93,7 +93,9 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "dim": pick(2, 8, 32),
         "max_period": pick(10.0, 1000.0, 10_000.0),
         "decay": pick(0.0, 0.5, 0.99),
-        "step": pick(0.01, 0.1, 0.5),
+        "step": pick(0, 1, 2)
+        if "warmup" in given
+        else pick(0.01, 0.1, 0.5),
         "sigma": pick(0.5, 2.0, 80.0),
         "to": pick(0.0, 0.1, 0.4),
         "sigma_min": pick(0.002, 0.1, 1.0),
@@ -105,6 +107,8 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "dims": pick(1, 10, 64),
         "width": pick(1.0, 0.125),
         "std": pick(0.05, 0.5, 2.0),
+        "warmup": pick(0, 1, 10),
+        "rank": pick(0, 1),
     }
     if "label" in given:
         one = isinstance(given["label"], int)
