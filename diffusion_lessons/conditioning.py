@@ -126,12 +126,12 @@ class TimeUNet(nn.Module):
                 f"base_channels must be a multiple of {GROUPS}; "
                 f"got {base_channels}"
             )
-        self.in_channels, self.base_channels = in_channels, base_channels
         if attention >= levels:
             raise InputError(
                 "attention must be less than levels, because the finest "
                 f"has none; got attention={attention}, levels={levels}"
             )
+        self.in_channels, self.base_channels = in_channels, base_channels
         self.num_classes, self.patch = num_classes, patch
         self.levels, self.attention, self.blocks = levels, attention, blocks
         self._build(in_channels * patch**2, base_channels)

@@ -42,8 +42,7 @@ class Order(NamedTuple):
     def generator(self, batch: slice) -> torch.Generator:
         """The one of a batch: the same whichever process draws it."""
         number = batch.start // self.batch
-        seed = (self.seed + number * STRIDE) % 2**63
-        return torch.Generator().manual_seed(seed)
+        return torch.Generator().manual_seed(self.seed + number * STRIDE)
 
 
 def draw(

@@ -3,7 +3,7 @@
 import json
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,9 +13,6 @@ from ..checks import FilePath, InputError, checked
 from ..files import whole_file
 from ..pretrained import Pretrained
 from .load import LoadedRun, Weights, load_run
-
-if TYPE_CHECKING:
-    import onnx
 
 INPUTS = ("x", "t", "label")  # (B, C, H, W), (B,) and (B,) whole numbers
 MIN_SIZE = 64  # numbers: what is smaller is not worth a node
@@ -57,10 +54,10 @@ class WithLabel(nn.Module):
         return self.model(x, t)
 
 
-def to_onnx(network: Pretrained | LoadedRun) -> "onnx.ModelProto":
-    """The network with any batch, its weights in half precision.
+def to_onnx(network: Pretrained | LoadedRun) -> Any:
+    """The network as an onnx.ModelProto, with any batch.
 
-    Those that half precision cannot hold stay as they are.
+    Weights that half precision holds as they are take half the bytes.
     """
     _check_onnx()
     model = network.model if network.null else WithLabel(network.model)
@@ -92,7 +89,7 @@ def _check_onnx() -> None:
         ) from error
 
 
-def in_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
+def in_half(model: Any) -> Any:
     """The same numbers in half the bytes, wherever nothing is lost."""
     import onnx
 
@@ -112,7 +109,7 @@ def in_half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     return model
 
 
-def _halved(weights: "onnx.TensorProto") -> "onnx.NodeProto | None":
+def _halved(weights: Any) -> Any:
     """Half as many bytes, and the node that reads them; or None."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -134,17 +131,16 @@ def to_diffusers(
     """Write the run in the folder *path* as one that diffusers loads.
 
     Our network is no ``UNet2DModel``, so the folder names a class of this
-    package that holds it, and diffusers finds the class once it has been
-    imported::
+    package that holds it; diffusers finds it once it has been imported::
 
         import diffusion_lessons.runs.in_diffusers
         pipeline = DDIMPipeline.from_pretrained(out)
         pipeline(num_inference_steps=50, use_clipped_model_output=True)
 
-    draws the same pictures as ``ddim_sample``: with a number of steps that
-    divides T, for theirs takes steps of equal length; and with
-    ``use_clipped_model_output``, for ours computes the noise anew after a
-    guess was cut. No class is told; ``pipeline.unet`` takes class_labels.
+    This draws the pictures of ``ddim_sample``, if the number of steps
+    divides T: theirs are all of one length. Without the last argument the
+    noise is not computed anew where a guess was cut, as ours is. The
+    pipeline tells no class; ``pipeline.unet`` takes class_labels.
 
     Args:
         path: the folder of a run.

@@ -50,14 +50,16 @@ def test_processes_together_draw_what_one_draws(ranks, eta):
     assert all(torch.equal(together[k], alone[k]) for k in alone)
 
 
-def test_a_batch_is_what_the_sampler_draws():
-    """Its first one from the generator of the seed itself."""
+@pytest.mark.parametrize(
+    ("start", "labels"), [(0, [0, 1, 2, 0]), (4, [1, 2, 0, 1])]
+)
+def test_a_batch_is_what_the_sampler_draws(start, labels):
+    """From its own noise, with its own labels; guided, in random steps."""
     net, order = run(), ORDER._replace(seed=5, scale=2.0, eta=0.5)
-    generator = torch.Generator().manual_seed(5)
+    generator = order.generator(slice(start, start + 4))
     x_T = torch.randn(4, 3, 8, 8, generator=generator)
-    labels = torch.tensor([0, 1, 2, 0])
     *_, last = ddim_sample(
-        Guided(net.model, labels, 3, 2.0),
+        Guided(net.model, torch.tensor(labels), 3, 2.0),
         x_T,
         net.schedule,
         3,
@@ -65,7 +67,13 @@ def test_a_batch_is_what_the_sampler_draws():
         predicts="v",
         generator=generator,
     )
-    assert torch.equal(pictures(order)[0], last.x)
+    assert torch.equal(pictures(order)[start], last.x)
+
+
+def test_the_first_batch_begins_with_the_seed_itself():
+    seeded = torch.Generator().manual_seed(5)
+    first = ORDER._replace(seed=5).generator(slice(0, 4))
+    assert torch.equal(first.get_state(), seeded.get_state())
 
 
 def test_without_classes_none_is_told():
@@ -108,4 +116,4 @@ def test_a_bar_is_shown_only_if_wanted(capsys):
     pictures(ORDER._replace(count=3), progress=True)
     words = capsys.readouterr().err
     assert "3/3" in words  # of the steps: there is one batch
-    assert words.count("sampling: 100%") == 1
+    assert "1/1" not in words
