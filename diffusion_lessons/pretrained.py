@@ -36,9 +36,10 @@ class Pretrained(NamedTuple):
 
 @checked
 def load_pretrained(name: str = "digits") -> Pretrained:
-    """A network that draws digits, conditional on the class.
+    """A network that draws pictures, conditional on the class.
 
-    name: "digits" (8x8) or "mnist" (28x28)
+    name: "digits" (8x8), "mnist" (28x28) or "photographs" (16x16 crops in
+    colour; class 0 is a temple, 1 a flower)
 
     A sample of sixteen threes, guided::
 
@@ -75,7 +76,8 @@ def load_classifier(name: str = "digits") -> DigitClassifier:
 def provenance(name: str) -> dict:
     """Where weights come from: FACTS, and for a network how to sample.
 
-    name: "digits", "mnist", "digits_classifier" or "mnist_classifier"
+    name: "digits", "mnist", "photographs", "digits_classifier" or
+    "mnist_classifier"
     """
     _check_name(name, _names())
     return read_tensors(_path(name))[1]

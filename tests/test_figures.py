@@ -968,6 +968,20 @@ def test_pictures_in_a_figure_keep_their_pixels_and_are_grey():
     assert "image-rendering:pixelated" in svg
 
 
+def test_pictures_in_colour_keep_their_colours():
+    image = torch.linspace(-1, 1, 90).view(1, 3, 5, 6)
+    show_images(image * 1.5)  # what is too bright is white
+    drawn = torch.tensor(plt.gcf().axes[0].images[0].get_array())
+    wanted = (image[0].mul(1.5).clamp(-1, 1).movedim(0, -1) + 1) / 2
+    torch.testing.assert_close(drawn, wanted)
+    (picture,) = ElementTree.fromstring(themed_svg(plt.gcf())).iter("image")
+    data = b64decode(picture.get("href").split(",")[1])
+    shown = Image.open(io.BytesIO(data)).convert("RGB")
+    seen = torch.tensor([*shown.tobytes()]).view(5, 6, 3) / 255
+    rows = (seen, seen.flip(0))  # SVG may count from the bottom
+    assert min((row - wanted).abs().max() for row in rows) < 0.04
+
+
 def test_a_large_picture_has_sixteen_greys_and_few_bytes():
     image = torch.rand(1, 1, 28, 28) * 2 - 1
     show_images(image)

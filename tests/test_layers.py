@@ -62,7 +62,7 @@ ROOMS = {  # a module may import from the floors below its own
     ],
     PACKAGE / "runs": [
         {"grid", "lock", "ranks", "flop", "presets"}
-        | {"decode", "listing", "store", "photographs"},
+        | {"decode", "listing", "measured", "store", "photographs"},
         {"config"},
         {"draws", "folder", "log", "pictures"},
         {"step", "load"},
@@ -76,7 +76,7 @@ ROOMS = {  # a module may import from the floors below its own
         {"themed", "blocks"},
         {"notebook", "widgets", "pulse", "plots"}
         | {"diagrams", "ladder", "residual", "turn"},
-        {"films"},
+        {"films", "runs"},
         {"live"},
     ],
     PACKAGE / "practice": [
@@ -107,6 +107,7 @@ ROOMS = {  # a module may import from the floors below its own
             "evaluation",
             "theirs",
             "doctor",
+            "runs",
         }
     ],
 }

@@ -15,7 +15,13 @@ NAMES = [path.name for path in CHAPTERS]
 NEXT = [*NAMES[1:], "map.md"]
 MAP = (BOOK / "map.md").read_text(encoding="utf-8")
 SHEET = (BOOK / "cheatsheet.md").read_text(encoding="utf-8")
-NUMBERS = {9: "nine", 10: "ten", 11: "eleven", 13: "thirteen"}
+NUMBERS = {
+    9: "nine",
+    10: "ten",
+    11: "eleven",
+    13: "thirteen",
+    14: "fourteen",
+}
 FACTS = re.findall(r"^:::\{div\} dl-fact\n(.*?)^:::$", SHEET, re.M | re.S)
 # Steps of a derivation, and what PyTorch computes: no line of ours.
 NO_CODE = {
@@ -25,6 +31,7 @@ NO_CODE = {
     "eq-mixture",  # on the sheet in the letters of chapter 7
     "eq-precisions",  # the rule behind the posterior
     "eq-ddim-change",  # why kept noise loses no variance
+    "eq-global-batch",  # what DistributedDataParallel computes
 }
 
 each_chapter = pytest.mark.parametrize(

@@ -39,6 +39,13 @@ from .plots import (
 )
 from .pulse import Pulse
 from .residual import draw_res_block
+from .runs import (
+    plot_copying,
+    plot_losses,
+    plot_rates,
+    plot_rounded,
+    plot_tuned,
+)
 from .style import COLORS
 from .turn import draw_turn
 from .widgets import Live, Scrubber
@@ -62,17 +69,22 @@ __all__ = [
     "plot_arrows",
     "plot_balls",
     "plot_bars",
+    "plot_copying",
     "plot_curves",
     "plot_histograms",
+    "plot_losses",
     "plot_maps",
     "plot_paths",
     "plot_points",
+    "plot_rates",
     "plot_rivals",
+    "plot_rounded",
     "plot_runs",
     "plot_schedules",
     "plot_shares_below",
     "plot_stops",
     "plot_targets",
+    "plot_tuned",
     "plot_walkers",
     "scrub_grid",
     "scrub_histograms",

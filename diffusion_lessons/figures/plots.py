@@ -50,7 +50,7 @@ def show_images(
 ) -> None:
     """Images in one row, or in one named row each, all from -1 to 1.
 
-    images: (N, 1, H, W), or {row name: (N, 1, H, W)}
+    images: (N, 1 or 3, H, W), or {row name: (N, 1 or 3, H, W)}
     labels: (N,) what stands above the columns
     """
     rows = images if isinstance(images, dict) else {"": images}
@@ -111,7 +111,12 @@ def _lines(
 
 
 def draw_image(ax: Axes, image: Tensor) -> None:
-    """One image (1, H, W) with -1 black, 1 white, every pixel a square."""
+    """One image with -1 black, 1 white, every pixel a square.
+
+    image: (1, H, W), or (3, H, W) in colour
+    """
+    if len(image) == 3:
+        image = ((image.movedim(0, -1) + 1) / 2).clamp(0, 1)
     ax.imshow(
         as_array(image.squeeze(0)),
         vmin=-1,

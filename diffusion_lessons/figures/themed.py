@@ -339,7 +339,10 @@ def _lighter(found: re.Match) -> str:
             picture = picture.quantize(16, dither=Image.Dither.NONE)
     else:
         octree = Image.Quantize.FASTOCTREE  # the one that knows alpha
-        picture = picture.quantize(64, octree, dither=Image.Dither.NONE)
+        colours = 256 if red.width * red.height < FEW_PIXELS else 64
+        picture = picture.quantize(
+            colours, octree, dither=Image.Dither.NONE
+        )
     buffer = io.BytesIO()
     picture.save(buffer, "png", optimize=True)
     packed = base64.b64encode(buffer.getvalue()).decode()

@@ -35,6 +35,7 @@ FIGURES = {  # the one that shows what the chapter is about
     "10_evaluation": "fig-line-up",
     "11_diffusers": "fig-two-loops",
     "12_doctor": "fig-patients",
+    "13_runs": "fig-longer",
 }
 DIGITS = BOOK / "_static" / "digits.png"  # for all other pages
 DIGITS_ALT = (

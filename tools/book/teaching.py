@@ -146,6 +146,8 @@ APART = (
     *("convolution", "draw_t", "training_step", "clip_guess", "held"),
     *("ddim_timesteps", "drop_labels", "precision_recall", "add_noise"),
     *("ask_theirs", "their_alphas_cumprod", "their_timesteps"),
+    *("linear_guess", "centre_crop", "warm_rate", "share_of"),
+    "global_gradient",
 )
 
 

@@ -93,6 +93,9 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "dim": pick(2, 8, 32),
         "max_period": pick(10.0, 1000.0, 10_000.0),
         "decay": pick(0.0, 0.5, 0.99),
+        "step": pick(0, 1, 2),
+        "warmup": pick(0, 1, 10),
+        "rank": pick(0, 1),
     }
     if "label" in given:
         one = isinstance(given["label"], int)

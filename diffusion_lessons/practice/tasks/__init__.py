@@ -9,6 +9,7 @@ from . import (
     forward_jump,
     guidance,
     prediction_targets,
+    runs,
     sampling_ancestral,
     sampling_ddim,
     theirs,
@@ -29,6 +30,7 @@ FILES = (
     evaluation,
     theirs,
     doctor,
+    runs,
 )
 TASKS = {
     task.name: task
