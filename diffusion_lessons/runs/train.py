@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
+import torch
+
 from ..checks import checked
 from ..training import Step
 from .begin import completed, facts_of, fitting, state_of
@@ -56,9 +58,17 @@ def _run(
 ) -> Iterator[Step]:
     with ExitStack() as held:
         ranks = held.enter_context(joined(config.device))
+        _repeatable(held)
         shown = progress and ranks.first
         run = _begun(config, override, ranks, shown, held)
         yield from run.steps(stop, shown)
+
+
+def _repeatable(held: ExitStack) -> None:
+    """Have cuDNN's ways to compute that repeat, until *held* is closed."""
+    before = torch.backends.cudnn.deterministic
+    torch.backends.cudnn.deterministic = True
+    held.callback(setattr, torch.backends.cudnn, "deterministic", before)
 
 
 def _begun(

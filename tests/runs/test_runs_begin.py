@@ -7,6 +7,7 @@ import torch
 from tiny_runs import begun, finish, stopped_after, tiny
 
 from diffusion_lessons import InputError
+from diffusion_lessons.runs.begin import fitting
 from diffusion_lessons.runs.config import read_config
 
 
@@ -39,4 +40,17 @@ def test_pictures_that_have_changed_are_refused_or_taken(tmp_path):
         finish(config)
     losses = finish(config, override={"pictures": "digits"})
     assert len(losses) == 4
-    assert read_config(tmp_path)["fingerprint"] == told["fingerprint"]
+    told_now = read_config(tmp_path)
+    assert told_now["fingerprint"] == told["fingerprint"]
+    assert told_now["overrides"] == [{"step": 2, "pictures": "digits"}]
+
+
+def test_other_pictures_begin_a_new_pass(tmp_path):
+    """The old order is of places that may not be there."""
+    state, config = begun(tiny(tmp_path))
+    next(state.batches)
+    saved = state.state_dict()
+    kept = fitting(saved, config, {})["batches"]
+    fresh = fitting(saved, config, {"pictures": "digits"})["batches"]
+    assert (len(kept["order"]), kept["position"]) == (1077, 7)
+    assert (len(fresh["order"]), fresh["position"]) == (0, 0)

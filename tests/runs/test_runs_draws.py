@@ -1,11 +1,13 @@
 """What a step draws, it draws for all its pictures, in every process."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tiny_runs import gradients, tiny
 
-from diffusion_lessons import Batches, InputError
-from diffusion_lessons.runs.draws import PictureBatches
+from diffusion_lessons import Batches, InputError, NoiseSchedule
+from diffusion_lessons.runs.draws import PictureBatches, draw
 from diffusion_lessons.runs.pictures import open_pictures
 
 
@@ -49,6 +51,26 @@ def test_the_order_and_the_labels_are_those_of_the_lessons():
         (places, label), (x0, same) = next(own), next(lesson)
         assert torch.equal(store.images(places), x0)
         assert torch.equal(label, same)
+
+
+def test_what_a_step_draws_is_of_the_pictures_it_draws():
+    """Where those for training are not the first of the store."""
+    store = SimpleNamespace(
+        training=torch.tensor([9, 4, 6, 5]),
+        labels=torch.arange(10) % 7,
+        shape=(1, 8, 8),
+    )
+    batches = PictureBatches(store, batch_size=4)
+    generator = torch.Generator().manual_seed(0)
+    drawn = draw(batches, NoiseSchedule.cosine(10), generator, 7, 0.0)
+    assert sorted(drawn.places.tolist()) == [4, 5, 6, 9]
+    assert torch.equal(drawn.label, drawn.places % 7)
+    assert drawn.noise.shape == (4, 1, 8, 8)
+    half = drawn.part(slice(2, 4))
+    assert torch.equal(half.places, drawn.places[2:])
+    assert torch.equal(half.noise, drawn.noise[2:])
+    dropped = draw(batches, NoiseSchedule.cosine(10), generator, 7, 1.0)
+    assert dropped.label.tolist() == [7] * 4
 
 
 def test_a_batch_larger_than_the_set_is_refused():

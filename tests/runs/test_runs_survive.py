@@ -8,6 +8,8 @@ from itertools import pairwise
 from time import process_time
 
 import pytest
+import torch
+from PIL import Image
 from tiny_runs import (
     assert_as_if_unbroken,
     finish,
@@ -20,6 +22,7 @@ from tiny_runs import (
     tiny,
 )
 
+from diffusion_lessons.runs.pictures import open_pictures
 from diffusion_lessons.runs.train import train_run
 
 KILLS = int(os.environ.get("DIFFUSION_LESSONS_KILLS", 6))
@@ -56,6 +59,36 @@ def test_killed_at_random_moments_it_ends_as_if_unbroken(tmp_path):
     assert -signal.SIGPROF in codes
     finish(broken)
     assert_as_if_unbroken(broken, whole)
+
+
+def prepared_until(seconds, config):
+    """Decode pictures, and be ended by the system in so much time."""
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    open_pictures(config.pictures, 8, place=config.out / "store")
+
+
+def test_killed_while_it_prepares_pictures_it_ends_as_if_unbroken(tmp_path):
+    for i in range(60):
+        place = tmp_path / "in" / "ab"[i % 2]
+        place.mkdir(parents=True, exist_ok=True)
+        colours = torch.arange(90 * 90 * 3).view(90, 90, 3) * (i + 3) % 251
+        Image.fromarray(colours.byte().numpy()).save(place / f"{i}.png")
+    whole = tiny(tmp_path / "x", pictures=str(tmp_path / "in"), size=8)
+    broken = replace(whole, out=tmp_path / "y")
+    before = process_time()
+    open_pictures(whole.pictures, 8)
+    took, chance, codes = process_time() - before, random.Random(1), []
+    for _ in range(KILLS // 2):
+        moment = chance.uniform(0, took)
+        child = in_a_child(prepared_until, moment, broken)
+        child.join()
+        codes.append(child.exitcode)
+    assert -signal.SIGPROF in codes
+    assert finish(broken) == finish(whole)
+    assert_as_if_unbroken(broken, whole)
+    stores = [c.out / "store" / "pictures" for c in (broken, whole)]
+    assert stores[0].read_bytes() == stores[1].read_bytes()
 
 
 # Signals
