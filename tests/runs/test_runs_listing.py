@@ -67,3 +67,10 @@ def test_a_run_among_its_pictures_is_refused(folder, place):
     with pytest.raises(ValueError, match="outside of it"):
         check_apart(folder, folder / place)
     check_apart(folder / "a", folder / "run")
+
+
+def test_the_order_is_that_of_the_names_and_of_nothing_else(tmp_path):
+    names = ["1b.png", "10.png", "2.png", "B.png", "a.png"]
+    for name in reversed(names):
+        (tmp_path / name).write_text("")
+    assert listing_of(tmp_path).names == sorted(names)
