@@ -5,12 +5,14 @@ same picture but for a factor, so each of the two can be asked as the other.
 """
 
 from collections.abc import Callable
+from math import inf, sqrt
 
 import torch
 from torch import Tensor
 
 from .checks import Images, Model, Moments, Steps, checked
 from .flow import flow_ends
+from .languages import ddpm_step
 from .mixture import GaussianMixture
 from .prediction import Predicts, target, x0_and_eps
 from .schedule import NoiseSchedule
@@ -44,13 +46,11 @@ def step_at(t: Moments, schedule: NoiseSchedule) -> Tensor:
     floats between two of them. Never below 1, the least that networks
     know.
     """
-    clock = time_at(torch.arange(schedule.num_steps + 1), schedule)
-    t = torch.as_tensor(t, dtype=torch.float64, device=clock.device)
-    t = t.reshape(-1).contiguous()
-    high = torch.searchsorted(clock, t).clamp(1, schedule.num_steps)
-    low = high - 1
-    share = (t - clock[low]) / (clock[high] - clock[low])
-    step = (low + share).clamp(1, schedule.num_steps)
+    t = torch.as_tensor(t, dtype=torch.float64).reshape(-1).cpu()
+    end = schedule.alpha_bar(schedule.num_steps)
+    most = sqrt((1 - end) / end) if end else inf
+    noise_per_signal = (t / (1 - t)).clamp(max=most)
+    step = ddpm_step(noise_per_signal, schedule).clamp(min=1)
     near = step.round()
     return near.long() if ((step - near).abs() < WHOLE).all() else step
 

@@ -83,8 +83,11 @@ def test_the_step_of_a_time_is_the_inverse_of_the_time_of_a_step(schedule):
 
 
 def test_between_two_steps_it_is_between_them(schedule):
-    low, high = time_at(torch.tensor([7, 8]), schedule)
-    found = step_at((0.75 * low + 0.25 * high)[None], schedule)
+    signal2 = schedule.alpha_bar(7.25)  # as the chain has it there
+    signal, sigma = signal2**0.5, (1 - signal2) ** 0.5
+    found = step_at(
+        torch.tensor([sigma / (signal + sigma)]).double(), schedule
+    )
     assert_close(found, torch.tensor([7.25], dtype=torch.float64))
 
 
