@@ -58,13 +58,9 @@ def server(html):
 class Visit:
     """A page as loaded, with all that it complained about."""
 
-    def __init__(self, browser, address, width, veiled=False, **look):
+    def __init__(self, page, address, veiled=False):
         self.outward, self.complaints, self.weights = [], [], {}
-        self.loaded = False
-        look = {"color_scheme": "light"} | look
-        self.page = browser.new_page(
-            viewport={"width": width, "height": 900}, **look
-        )
+        self.loaded, self.page = False, page
         if not veiled:  # as for a reader who asked to see everything
             self.page.add_init_script(SHOW_EVERYTHING)
         self.page.route("**/*", self._gate)
@@ -93,36 +89,48 @@ class Visit:
             self.weights[path] = path.stat().st_size
 
 
+def look_of(width, **look):
+    """What a browser is told of a reader's screen and settings."""
+    size = {"viewport": {"width": width, "height": 900}}
+    return {"color_scheme": "light"} | size | look
+
+
 @pytest.fixture(scope="session")
-def open_pages():
-    """The pages that are open; all are closed in the end."""
-    visits = {}
-    yield visits
-    for opened in visits.values():
-        opened.page.close()
+def windows():
+    """The windows that are open, and the tabs in them."""
+    opened, tabs = {}, {}
+    yield opened, tabs
+    for window in opened.values():
+        window.close()
 
 
 @pytest.fixture
-def visit(request, chromium, html, open_pages):
+def visit(request, chromium, html, windows):
     """Open a page of the book, once for each width and look.
 
     The tests of each_page and each_chapter share it, whatever file they
     are in, and leave it as it was; every other file has pages of its own.
-    Only the last few stay open: a browser slows down with each of them.
+    Only the last few stay open, since a browser slows down with each of
+    them, and those of one look are tabs of one window: a window costs as
+    much as a page.
     """
+    opened, tabs = windows
     shared = request.node.get_closest_marker("of_a_page")
     whose = None if shared else request.path
 
     def open_page(name, width=1280, **look):
-        key = whose, name, width, *look.items()
-        if key in open_pages:
-            open_pages[key] = open_pages.pop(key)  # the last one used
-            return open_pages[key]
-        if len(open_pages) == MOST_OPEN:
-            open_pages.pop(next(iter(open_pages))).page.close()
+        window = whose, width, *look.items()
+        if (window, name) in tabs:
+            tabs[window, name] = tabs.pop((window, name))  # the last used
+            return tabs[window, name]
+        if len(tabs) == MOST_OPEN:
+            tabs.pop(next(iter(tabs))).page.close()
+        if window not in opened:
+            opened[window] = chromium.new_context(**look_of(width, **look))
+        page = opened[window].new_page()
         address = (html / f"{name}.html").as_uri()
-        open_pages[key] = Visit(chromium, address, width, **look)
-        return open_pages[key]
+        tabs[window, name] = Visit(page, address)
+        return tabs[window, name]
 
     return open_page
 

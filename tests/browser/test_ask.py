@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import Visit
+from conftest import Visit, look_of
 from pages import CHAPTERS, START, each_chapter
 
 pytestmark = pytest.mark.browser
@@ -27,7 +27,8 @@ def ask(chromium, html):
 
     def open_page(name=NAME, at="", **look):
         address = (html / f"{name}.html").as_uri() + at
-        visits.append(Visit(chromium, address, 1280, veiled=True, **look))
+        page = chromium.new_page(**look_of(1280, **look))
+        visits.append(Visit(page, address, veiled=True))
         return visits[-1].page
 
     yield open_page

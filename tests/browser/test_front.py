@@ -5,7 +5,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Visit
+from conftest import Visit, look_of
 from pages import CHAPTERS, PAGES, PHONE, START, TOC
 from PIL import Image
 
@@ -34,7 +34,8 @@ def front(chromium, html):
     def open_page(screen="desktop", **look):
         width, height = SCREENS[screen]
         address = (html / f"{FRONT}.html").as_uri()
-        visits.append(Visit(chromium, address, width, **look))
+        page = chromium.new_page(**look_of(width, **look))
+        visits.append(Visit(page, address))
         visits[-1].page.set_viewport_size(
             {"width": width, "height": height}
         )

@@ -2,7 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import Visit
+from conftest import Visit, look_of
 from pages import PHONE
 
 pytestmark = pytest.mark.browser
@@ -214,7 +214,8 @@ def test_on_paper_the_summary_speaks_and_the_folds_are_gone(reader):
 @pytest.mark.parametrize("name", [PAGE, SHEET, CHAPTER])
 def test_axe_finds_nothing_in_any_language(name, theme, chromium, html):
     address = (html / f"{name}.html").as_uri()
-    visit = Visit(chromium, address, 1280, color_scheme=theme)
+    page = chromium.new_page(**look_of(1280, color_scheme=theme))
+    visit = Visit(page, address)
     page = visit.page
     page.evaluate(TELL, "sigma")
     page.evaluate(Axe().axe_script)

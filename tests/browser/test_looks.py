@@ -43,9 +43,11 @@ PALE = (
             || !ground.endsWith(', 0)') && light(ground) < 0.8; })
     .map(e => e.outerHTML.slice(0, 80)); }"""
 )
-# (The answers to questions stand at the end of the page instead.)
+# (The answers to questions stand at the end of the page instead, and the
+# words of other languages in the dictionary.)
 CLOSED = """() => [...document.querySelectorAll(
-        '.bd-article details:not(.dl-asked) > :not(summary)')]
+        '.bd-article details:not(.dl-asked, .dl-languages)'
+        + ' > :not(summary)')]
     .filter(e => !e.checkVisibility({contentVisibilityAuto: true})
               || !e.getBoundingClientRect().height)
     .map(e => e.outerHTML.slice(0, 80))"""

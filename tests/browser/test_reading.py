@@ -62,7 +62,8 @@ CONTRASTS = """() => { const light = colour => {
         .map(([low, high]) => high / low); }"""
 # Boxes: what has a ground of its own in the text.
 BOXES = """() => [...document.querySelectorAll(`.bd-article :is(blockquote,
-        details:not(.dl-code, .dl-ask, .dl-solution, .tag_checked *),
+        details:not(.dl-code, .dl-ask, .dl-solution, .dl-languages,
+            .tag_checked *),
         section#in-three-lines, section#what-people-get-wrong-here)`)]
     .filter(e => e.checkVisibility())
     .map(e => getComputedStyle(e))
