@@ -277,9 +277,9 @@ def test_on_a_phone_the_map_is_a_list(visit):
 
 
 @pytest.mark.parametrize(
-    ("name", "sides"), [("cheatsheet", 2), ("symptoms", 1)]
+    ("name", "sides"), [("cheatsheet", 3), ("symptoms", 1)]
 )
-def test_what_is_to_be_printed_fits_one_sheet(visit, name, sides):
+def test_what_is_to_be_printed_fits_its_sides(visit, name, sides):
     pdf = visit(f"book/{name}").page.pdf(prefer_css_page_size=True)
     assert pdf.count(b"/Type /Page\n") == sides
     a4 = b"/MediaBox [0 0 594.95996 841.91998]"

@@ -101,6 +101,8 @@ def _by_name(draw: Draw, given: dict[str, Any]) -> dict[str, Any]:
         "sigma_min": pick(0.002, 0.1, 1.0),
         "sigma_max": pick(2.0, 10.0, 80.0),
         "rho": pick(1.0, 3.0, 7.0),
+        "mean_q": draw.normal((b, 1, *sides)),
+        "mean_p": draw.normal((b, 1, *sides)),
         "var_q": 0.1 + draw.normal((b, 1, *sides)).abs(),
         "var_p": 0.1 + draw.normal((b, 1, *sides)).abs(),
         "nats": 100 * draw.normal((b,)),
