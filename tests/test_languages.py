@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from torch.testing import assert_close
@@ -78,6 +78,7 @@ def test_a_step_is_found_again_whole_and_nothing_rounds_it(schedule):
     assert torch.equal(found, every)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.floats(0, 1000))
 def test_a_moment_between_two_steps_is_found_again(t):
     for chain in (LINEAR, NoiseSchedule.cosine(1000)):
@@ -85,6 +86,7 @@ def test_a_moment_between_two_steps_is_found_again(t):
         assert_close(found, number([t]), rtol=0, atol=2e-9)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.floats(0, 1))
 def test_a_moment_of_vp_is_found_again(t):
     a, b = factors([t], "vp")

@@ -21,6 +21,8 @@ class RunState(TrainState):
     """A TrainState of pictures in a store, and what half precision needs.
 
     Args:
+        optimizer: what changes the weights.
+        step: how many steps are done.
         scaler: keeps small gradients from being 0 in fp16; else it is off.
         seen: the losses since the last row of the log, and how many.
     """
