@@ -35,6 +35,8 @@ LINES = [
     (r"\varepsilon_\theta(x_t, t, \varnothing)", "ε_θ(x_t, t, ∅)"),
     (r"\hat\varepsilon_\varnothing", "ε̂_∅"),
     (r"\mathrm{KL}(q \,\|\, p)", "KL(q‖p)"),
+    (r"\lVert \langle s, m\rangle - a\rVert^2", "‖⟨s, m⟩ − a‖^2"),
+    (r"\lvert\mathrm{d}x/\mathrm{d}y\rvert", "|dx/dy|"),
     (r"\bigl[a \bigm| b\bigr]", "[a | b]"),
     (r"t \sim \mathrm{Uniform}\{1, \dots, T\}", "t ~ Uniform{1, …, T}"),
     (r"\left. x \right|_{y}", "x|_y"),

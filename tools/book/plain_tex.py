@@ -29,6 +29,10 @@ BETWEEN = {  # with a space on both sides
 }
 SIGNS = {
     "|": "‖",
+    **dict.fromkeys(("lvert", "rvert"), "|"),
+    **dict.fromkeys(("lVert", "rVert"), "‖"),
+    "langle": "⟨",
+    "rangle": "⟩",
     "cdots": "⋯",
     "dots": "…",
     "infty": "∞",
