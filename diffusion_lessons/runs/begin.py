@@ -77,10 +77,8 @@ def state_of(config: RunConfig, store: Any, ranks: Ranks) -> RunState:
         model = TimeUNet(**config.network).to(ranks.device)
     if config.channels_last:
         model = model.to(memory_format=torch.channels_last)
-    recipe, schedule = (
-        config.recipe,
-        getattr(NoiseSchedule, config.schedule),
-    )
+    recipe = config.recipe
+    schedule = getattr(NoiseSchedule, config.schedule)(config.num_steps)
     state = RunState(
         _dressed(model, config, ranks),
         _optimizer(model, config),
@@ -88,7 +86,7 @@ def state_of(config: RunConfig, store: Any, ranks: Ranks) -> RunState:
             store, batch_size=config.batch_size, seed=config.seed
         ),
         torch.Generator().manual_seed(config.seed),
-        schedule(config.num_steps).to(ranks.device),
+        schedule.to(ranks.device),
         recipe,
         None if recipe.ema is None else EMA(model, recipe.ema),
         scaler=torch.amp.GradScaler(

@@ -1,20 +1,20 @@
 """How far a run has come: samples, and the loss on held-out pictures."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ..guidance import Guided
 from ..loss import diffusion_loss, loss_by_t
 from ..networks import home_of, in_mode, unwrapped
-from ..sampling import ddim_sample
+from ..pretrained import Pretrained
 from .config import RunConfig
+from .draw import Order, draw
 from .grid import write_png
 from .step import RunState
 
-COUNT, COLUMNS, STEPS = 32, 8, 50  # samples, and steps of DDIM for each
+COUNT, COLUMNS = 32, 8  # samples
 MOST = 256  # held-out pictures
 MOMENTS = 8  # values of t at which they are judged
 
@@ -27,18 +27,12 @@ def best_of(state: RunState) -> nn.Module:
 def draw_samples(state: RunState, config: RunConfig, path: Path) -> None:
     """The same noise each time, so that one sees what has changed."""
     model, store = best_of(state), state.batches.store
-    generator = torch.Generator().manual_seed(config.seed)
-    x_T = torch.randn(COUNT, *store.shape, generator=generator)
-    x_T = x_T.to(home_of(model)[0])
-    asked = model
-    if classes := config.network["num_classes"]:
-        label = torch.arange(COUNT, device=x_T.device) % classes
-        asked = Guided(model, label, model.null_label)
+    facts = config.predicts, model.null_label, store.shape
+    net = Pretrained(model, state.schedule, *facts)
+    order = Order(COUNT, seed=config.seed, batch=COUNT)
     with in_mode(model, training=False):
-        *_, last = ddim_sample(
-            asked, x_T, state.schedule, STEPS, predicts=config.predicts
-        )
-    write_png(path, last.x.cpu(), COLUMNS)
+        ((_, images),) = draw(net, order)
+    write_png(path, images, COLUMNS)
 
 
 def held_out_loss(state: RunState, config: RunConfig) -> float | None:
@@ -48,35 +42,15 @@ def held_out_loss(state: RunState, config: RunConfig) -> float | None:
     if not len(places):
         return None
     label = None if store.labels is None else store.labels[places]
-    last = state.schedule.num_steps
+    model, last = best_of(state), state.schedule.num_steps
+    known = None if label is None else label.to(home_of(model)[0])
     moments = torch.linspace(1, last, MOMENTS).round().int().tolist()
-    return (
-        loss_by_t(
-            best_of(state),
-            store.images(places),
-            state.schedule,
-            moments,
-            loss=_told(config, label),
-            seed=config.seed,
-        )
-        .mean()
-        .item()
+    losses = loss_by_t(
+        model,
+        store.images(places),
+        state.schedule,
+        moments,
+        loss=partial(diffusion_loss, predicts=config.predicts, label=known),
+        seed=config.seed,
     )
-
-
-def _told(config: RunConfig, label: Tensor | None) -> Callable:
-    """The loss of a run, on pictures with these labels."""
-
-    def loss(model, x0, t, noise, schedule):
-        known = None if label is None else label.to(x0.device)
-        return diffusion_loss(
-            model,
-            x0,
-            t,
-            noise,
-            schedule,
-            predicts=config.predicts,
-            label=known,
-        )
-
-    return loss
+    return losses.mean().item()
