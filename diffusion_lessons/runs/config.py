@@ -152,11 +152,14 @@ def read_config(out: str | Path) -> dict[str, Any] | None:
     """What config.json in the folder *out* says; None without one."""
     path = Path(out) / NAME
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError as error:
         raise InputError(f"{path} is no JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path} is not that of a run: no settings in it")
+    return config
 
 
 def write_config(config: RunConfig, facts: dict[str, Any]) -> None:

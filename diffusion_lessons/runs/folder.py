@@ -39,6 +39,12 @@ class RunFolder(NamedTuple):
         """A checkpoint that stays."""
         return self.place / "kept" / f"step_{step:06d}.safetensors"
 
+    def kept_steps(self) -> dict[int, Path]:
+        """The checkpoints that stayed, by their steps."""
+        files = sorted(self.place.glob("kept/step_*.safetensors"))
+        steps = {file: file.stem.removeprefix("step_") for file in files}
+        return {int(s): file for file, s in steps.items() if s.isdigit()}
+
     def samples(self, step: int) -> Path:
         """A picture of samples."""
         return self.place / "samples" / f"step_{step:06d}.png"

@@ -1,6 +1,5 @@
 """A run that was trained, as a network that samplers take."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -13,6 +12,7 @@ from ..files import DamagedFile
 from ..networks import bare_names, misfit
 from ..schedule import NoiseSchedule
 from .config import NAME as CONFIG
+from .config import read_config
 from .folder import RunFolder
 
 Weights = Annotated[str, choice("ema", "live")]
@@ -90,13 +90,10 @@ def is_run(path: Path) -> bool:
 def read_run(path: Path) -> dict[str, Any]:
     """What config.json in the folder of a run says."""
     file = path / CONFIG
-    if not file.is_file():
+    config = read_config(path) if file.is_file() else None
+    if config is None:
         raise InputError(f"{path} holds no run: {_why_none(path)}")
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-        missing = [name for name in NEEDED if name not in config]
-    except (ValueError, TypeError) as error:
-        raise InputError(f"{file} is damaged: it is no JSON") from error
+    missing = [name for name in NEEDED if name not in config]
     if missing:
         raise InputError(
             f"{file} is not that of a run: it does not say {missing[0]!r}"
@@ -121,7 +118,7 @@ def _why_none(path: Path) -> str:
 
 def _checkpoint(path: Path, step: int | None) -> dict[str, Any]:
     """The state of the run at a step, or the last one."""
-    kept = kept_steps(path)
+    kept = RunFolder(path).kept_steps()
     others = f"; kept are the steps {_listed(kept)}" if kept else ""
     if step is not None and step in kept:
         return load_checkpoint(kept[step])
@@ -138,13 +135,6 @@ def _checkpoint(path: Path, step: int | None) -> dict[str, Any]:
             f"{saved.get('step')}{others}"
         )
     return saved
-
-
-def kept_steps(path: Path) -> dict[int, Path]:
-    """The checkpoints that a run has kept, by their steps."""
-    files = sorted(path.glob("kept/step_*.safetensors"))
-    steps = {file: file.stem.removeprefix("step_") for file in files}
-    return {int(s): file for file, s in steps.items() if s.isdigit()}
 
 
 def _listed(steps: dict[int, Path]) -> str:

@@ -30,18 +30,42 @@ def owned(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def alone(folder: Path, leftovers: str) -> Iterator[None]:
+    """A block for one process at a time; others wait for it.
+
+    What a killed process left unfinished is swept away. Where the system
+    has no such locks, nobody waits, and nothing is swept.
+
+    leftovers: a pattern of their names, as "pictures.*.unfinished"
+    """
+    with (folder / NAME).open("a") as file:
+        if _flock(file.fileno(), wait=True):
+            for left in folder.glob(leftovers):
+                left.unlink(missing_ok=True)
+        yield
+
+
 def _lock(file: int) -> bool:
     """Take the lock of an open file; False if another process has it."""
+    taken = _flock(file, wait=False)
+    if taken is None and os.name == "nt":
+        return _lock_on_windows(file)
+    return taken is not False
+
+
+def _flock(file: int, wait: bool) -> bool | None:
+    """As _lock; None where there are no such locks, as on some drives."""
     try:
         import fcntl
     except ImportError:  # Windows
-        return _lock_on_windows(file)
+        return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:
         return False
-    except OSError:  # a file system without locks, as some drives
-        return True
+    except OSError:
+        return None
     return True
 
 

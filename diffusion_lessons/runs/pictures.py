@@ -18,11 +18,11 @@ from ..data import CLASSES, NAMES, load_pixels
 from ..progress import bar
 from .decode import NoPicture, decoded
 from .listing import Listing, check_apart, listing_of, top
+from .lock import alone
 from .store import (
     NAME,
     Header,
     Store,
-    alone,
     left_out,
     read_header,
     write_store,
@@ -88,7 +88,7 @@ def _opened(
             return _as_it_was(source, size, flip, path)
         check_apart(source, place)
     _make_folder(place)
-    with alone(place):
+    with alone(place, f"{NAME}.*.unfinished"):
         files = listing_of(source) if isinstance(source, Path) else None
         state = f"{size} {files.state if files else source}"
         before = read_header(path)

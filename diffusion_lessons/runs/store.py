@@ -3,8 +3,7 @@
 import hashlib
 import json
 import mmap
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from math import prod
 from pathlib import Path
@@ -232,26 +231,3 @@ def left_out(skipped: list) -> str:
     )
     rest = f", and {more} more" if more else ""
     return f"{files} left out: {', '.join(named)}{rest}"
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """A block for one process at a time; others wait for it.
-
-    What a killed process left unfinished is swept away. Where the system
-    has no such locks, nobody waits, and nothing is swept.
-    """
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with (folder / "in_use").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        except OSError:  # a file system without locks
-            yield
-            return
-        for left in folder.glob(f"{NAME}.*.unfinished"):
-            left.unlink(missing_ok=True)
-        yield

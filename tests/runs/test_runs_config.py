@@ -128,6 +128,13 @@ def test_what_is_not_given_is_as_it_was(tmp_path):
     assert found.pictures == "digits"
 
 
+@pytest.mark.parametrize("text", ["[]", "3", "null", '"lr"'])
+def test_a_config_without_settings_is_refused(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    with pytest.raises(InputError, match="not that of a run"):
+        finish(tiny(tmp_path))
+
+
 def test_a_config_that_is_no_json_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{")
     words = re.escape(f"{tmp_path / 'config.json'} is no JSON: ")

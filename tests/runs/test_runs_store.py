@@ -10,7 +10,6 @@ from diffusion_lessons.runs import store as module
 from diffusion_lessons.runs.store import (
     Header,
     Store,
-    alone,
     held_out_of,
     left_out,
     read_header,
@@ -228,13 +227,3 @@ def test_pages_are_handed_back_and_read_again(tmp_path, monkeypatch):
     first = store.images([0, 1, 2])
     assert store._pages._read == 0
     assert torch.equal(store.images([0, 1, 2]), first)
-
-
-def test_what_a_killed_process_left_is_swept_away(tmp_path):
-    left = tmp_path / "pictures.0a1b.unfinished"
-    other = tmp_path / "mine.unfinished"
-    for path in (left, other):
-        path.write_bytes(b"half")
-    with alone(tmp_path):
-        assert not left.exists()
-    assert other.exists()
