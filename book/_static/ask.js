@@ -21,8 +21,11 @@ function write(key, value) {
     /* then it is forgotten with the page */
   }
 }
-let memory = read(KEY);
-if (typeof memory !== "object" || memory === null) memory = {};
+function remembered() {
+  const stored = read(KEY);
+  return typeof stored === "object" && stored !== null ? stored : {};
+}
+let memory = remembered();
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -247,7 +250,7 @@ class Question {
   }
 }
 
-let questions = [];
+let questions = [], map = null;
 const count = element("span");
 const unveilers = [];  // in each box that closes something, in its note, and at the end
 const note = element("p", { class: "dl-way" }, count, unveiler(), button("Forget my answers here", () => {
@@ -358,6 +361,18 @@ function appendix() {
   return element("section", { class: "dl-appendix" }, element("h2", {}, "Answers"), element("ol", {}, ...items));
 }
 
+// What is answered in another tab counts here at once, and is not written
+// over by what this one remembers. A form half filled in stays as it is.
+function hear({ key, newValue }) {
+  if ((key !== KEY && key !== null) || newValue === JSON.stringify(memory)) return;
+  const before = questions.map(({ given }) => given);
+  memory = remembered();
+  questions.forEach((question, i) => question.given !== before[i] && question.show());
+  tally();
+  if (map) yourWay(map);
+}
+
+addEventListener("storage", hear);
 addEventListener("DOMContentLoaded", () => {
   const article = document.querySelector("article.bd-article");
   if (!article) return;
@@ -372,7 +387,7 @@ addEventListener("DOMContentLoaded", () => {
       if (key === "Escape") questions.forEach((question) => question.note && question.explain(null));
     });
   }
-  const map = article.querySelector(".dl-way-here");
+  map = article.querySelector(".dl-way-here");
   if (map) yourWay(map);
 });
 })();

@@ -6,6 +6,7 @@ import re
 import pytest
 from conftest import Visit, look_of
 from pages import CHAPTERS, START, each_chapter
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
@@ -470,13 +471,37 @@ def test_the_page_counts_and_the_map_sums(ask):
     page.goto(page.url.replace(NAME.split("/")[1], "map"))
     line = page.locator(".dl-way-here li")
     title = page.locator("ol > li a").nth(7).inner_text()
-    assert line.all_text_contents() == [f"{title}: 1 of {count} right"]
+    expect(line).to_have_text([f"{title}: 1 of {count} right"])
     page.get_by_role("button", name="Forget all my answers").click()
     way = page.locator(".dl-way-here").inner_text()
     assert way == "Your way so far: nothing answered yet."
     page.go_back()
     page.reload()
     assert verdict(page) == ""
+
+
+def test_two_tabs_keep_each_others_answers(chromium, html):
+    window = chromium.new_context()
+
+    def tab(name):
+        page = window.new_page()
+        page.goto((html / f"{name}.html").as_uri())
+        return page
+
+    one, twin = tab(NAME), tab(NAME)
+    other, the_map = tab(CHAPTERS[7]), tab("book/map")
+    right, _ = right_and_wrong(twin, 1)
+    half_filled_in = box(twin, 1).locator("input").nth(right)
+    half_filled_in.check()  # and not sent
+    lines = the_map.locator(".dl-way-here li")
+    for number, page in enumerate((one, other), 1):
+        choose(page, right_and_wrong(page)[0])
+        expect(lines).to_have_count(number)
+    expect(box(twin).get_by_role("status")).to_contain_text(": right. ")
+    assert half_filled_in.is_checked()
+    one.reload()
+    assert ": right. " in verdict(one)
+    window.close()
 
 
 def test_answers_of_a_page_are_forgotten_when_asked(ask):

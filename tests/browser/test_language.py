@@ -214,7 +214,8 @@ def test_on_paper_the_summary_speaks_and_the_folds_are_gone(reader):
 @pytest.mark.parametrize("name", [PAGE, SHEET, CHAPTER])
 def test_axe_finds_nothing_in_any_language(name, theme, chromium, html):
     address = (html / f"{name}.html").as_uri()
-    page = chromium.new_page(**look_of(1280, color_scheme=theme))
+    still = {"reduced_motion": "reduce"}  # so no colour is half way
+    page = chromium.new_page(**look_of(1280, color_scheme=theme, **still))
     visit = Visit(page, address)
     page = visit.page
     page.evaluate(TELL, "sigma")

@@ -107,7 +107,7 @@ def test_other_pictures_may_be_named(tmp_path):
 def test_what_is_damaged_in_a_run_is_named(tmp_path):
     folder = run_folder(tmp_path / "run")
     (folder / "config.json").write_text("{")
-    with pytest.raises(InputError, match=r"config.json is damaged"):
+    with pytest.raises(InputError, match=r"config\.json is no JSON"):
         examine_path(folder)
 
 
