@@ -2,7 +2,8 @@
 
 python -m benchmarks              what takes a minute or two
 python -m benchmarks digits …     those topics
-python -m benchmarks all          everything but the tuning: hours
+python -m benchmarks all          everything on a CPU but the tuning: hours
+python -m benchmarks gpu --device cuda
 """
 
 import argparse
@@ -16,6 +17,7 @@ from . import (
     digits,
     engine,
     forward,
+    gpu,
     imports,
     mnist,
     peers,
@@ -39,7 +41,7 @@ LONG = {  # in core-minutes
     "mnist": mnist.rows,  # 26
     "peers": peers.rows,  # 20 to 65
 }
-ALONE = {"tuning": peers.tuning}  # 15
+ALONE = {"tuning": peers.tuning, "gpu": gpu.rows}  # 15, and 3 on a GPU
 TOPICS: dict[str, Callable] = QUICK | LONG | ALONE
 
 

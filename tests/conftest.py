@@ -22,6 +22,12 @@ def pytest_collection_modifyitems(items):
         item.add_marker(pytest.mark.xdist_group(group))
 
 
+def pytest_runtest_setup(item):
+    """The tests for a GPU run where there is one: `pytest -m gpu`."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("needs a GPU with CUDA")
+
+
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)

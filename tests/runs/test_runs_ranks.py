@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+import torch.distributed as dist
 from tiny_runs import (
     finish,
     gradients,
@@ -21,7 +22,7 @@ from tiny_runs import (
 
 from diffusion_lessons import InputError
 from diffusion_lessons.runs import ranks
-from diffusion_lessons.runs.ranks import joined, parts_of
+from diffusion_lessons.runs.ranks import Ranks, joined, parts_of
 
 
 @pytest.mark.parametrize(
@@ -143,6 +144,42 @@ def test_three_processes_train_as_one_for_50_steps(tmp_path):
     assert said.count("\n") == 1  # one speaks for all
     finish(one)
     assert_the_same_run(one, three)
+
+
+@pytest.mark.gpu
+def test_nccl_carries_what_processes_tell_each_other():
+    """One GPU is one process; it says to itself what it would to others."""
+    here = torch.device("cuda", torch.cuda.current_device())
+    dist.init_process_group(
+        "nccl", store=dist.HashStore(), rank=0, world_size=1
+    )
+    try:
+        two = Ranks(here, rank=0, count=2)
+        assert two.sums(0.5, 1.0) == [0.5, 1.0]
+        assert two.once(lambda: {"a": 1}) == {"a": 1}
+        model = torch.nn.Linear(2, 1).to(here)
+        shared = two.shared(model)
+        shared(torch.ones(3, 2, device=here)).sum().backward()
+        assert torch.equal(
+            model.weight.grad, 3 * torch.ones_like(model.weight)
+        )
+    finally:
+        dist.destroy_process_group()
+
+
+@pytest.mark.gpu
+def test_processes_on_gpus_train_as_one(tmp_path):
+    if (count := torch.cuda.device_count()) < 2:
+        pytest.skip("needs two GPUs")
+    one, several = (
+        tiny(tmp_path / n, steps=50, batch_size=8, device="cuda")
+        for n in ("one", "several")
+    )
+    process = start(*options(several), processes=count)
+    code, _, complaints = ended(process)
+    assert code == 0, complaints
+    finish(one)
+    assert_the_same_run(one, several)
 
 
 @pytest.fixture(scope="module")

@@ -119,9 +119,10 @@ def test_compiled_and_channels_last_are_the_same_run(tmp_path, monkeypatch):
     assert len(compiled) == 1
 
 
-@pytest.mark.skipif(
-    not torch.cuda.is_available(), reason="needs a GPU with CUDA"
-)
+# On a GPU
+
+
+@pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
 def test_on_a_gpu_a_run_goes_on_bit_for_bit(tmp_path, precision):
     settings = {"device": "cuda", "precision": precision}
@@ -130,3 +131,28 @@ def test_on_a_gpu_a_run_goes_on_bit_for_bit(tmp_path, precision):
     assert stopped_after(3, broken) + finish(broken) == losses
     cpu = finish(tiny(tmp_path / "cpu"))
     assert losses == pytest.approx(cpu, rel=2e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("way", ["channels_last", "compile"])
+def test_on_a_gpu_other_ways_to_compute_agree(tmp_path, way):
+    settings = {"device": "cuda", "precision": "bf16"}
+    plain = finish(tiny(tmp_path / "a", **settings))
+    other = finish(tiny(tmp_path / "b", **settings | {way: True}))
+    assert other == pytest.approx(plain, rel=2e-2)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_fp16_begins_with_a_scale_and_leaves_out_what_overflows(
+    tmp_path,
+):
+    config = tiny(tmp_path, device="cuda", precision="fp16", batch_size=2)
+    state, config = begun(config)
+    before = [p.detach().clone() for p in state.model.parameters()]
+    scale = state.scaler.get_scale()
+    assert scale > 1
+    loss = sum(p.sum() for p in state.model.parameters()) * float("inf")
+    state.scaler.scale(loss).backward()
+    state.advance()
+    assert all(map(torch.equal, before, state.model.parameters()))
+    assert state.scaler.get_scale() == scale / 2

@@ -79,7 +79,7 @@ def options(config):
     """The tiny run's settings as a command line."""
     return [
         *("train", config.pictures, "--out", str(config.out)),
-        *("--network", "base_channels=8", "--device", "cpu"),
+        *("--network", "base_channels=8", "--device", config.device),
         *("--steps", str(config.steps), "--warmup", str(config.warmup)),
         *("--batch-size", str(config.batch_size)),
         *("--save-every", str(config.save_every)),
@@ -146,7 +146,8 @@ def assert_as_if_unbroken(broken, whole):
 def begun(config):
     """The state of a run before its first step, and all its settings."""
     config = completed(config, store := open_pictures("digits"))
-    return state_of(config, store, Ranks(CPU)), config
+    place = torch.device(config.device)
+    return state_of(config, store, Ranks(place)), config
 
 
 def gradients(config, rank=0, count=1):
