@@ -5,6 +5,7 @@ from typing import Annotated
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .checks import InputError, checked, real
 from .networks import bare_names, misfit
@@ -46,10 +47,9 @@ class EMA:
         self._check_weights(model)
         self.updates += 1
         d = min(self.decay, self.updates / (self.updates + 10))
-        for average, weights in zip(
-            self.model.parameters(), model.parameters(), strict=True
-        ):
-            average.lerp_(weights, 1 - d)  # d average + (1 - d) weights
+        average_all = get_ema_multi_avg_fn(d)  # d average + (1 - d) weights
+        averages, weights = self.model.parameters(), model.parameters()
+        average_all(list(averages), list(weights), None)
         self._copy_statistics(model)
 
     def _copy_statistics(self, model: nn.Module) -> None:

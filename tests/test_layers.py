@@ -69,7 +69,7 @@ ROOMS = {  # a module may import from the floors below its own
         | {"decode", "listing", "measured", "store", "photographs"},
         {"config"},
         {"draws", "folder", "log", "pictures"},
-        {"step", "load"},
+        {"step", "load", "ahead"},
         {"begin", "draw", "in_diffusers"},
         {"look"},
         {"loop", "export"},

@@ -12,6 +12,7 @@ from ..checks import InputError
 from ..conditioning import TimeUNet
 from ..ema import EMA
 from ..schedule import NoiseSchedule
+from .ahead import Ahead
 from .config import RunConfig, read_config
 from .draws import PictureBatches
 from .ranks import Ranks
@@ -93,6 +94,8 @@ def state_of(config: RunConfig, store: Any, ranks: Ranks) -> RunState:
             ranks.device.type, enabled=config.precision == "fp16"
         ),
     )
+    if ranks.device.type == "cuda":
+        state.draw = Ahead(state.batches)
     state.set_rate()
     return state
 

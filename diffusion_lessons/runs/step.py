@@ -1,5 +1,6 @@
 """One step of a run: in parts, among processes, in half precision."""
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 
@@ -25,6 +26,7 @@ class RunState(TrainState):
         step: how many steps are done.
         scaler: keeps small gradients from being 0 in fp16; else it is off.
         seen: the losses since the last row of the log, and how many.
+        draw: draws the pictures, t and the noise of a step.
     """
 
     batches: PictureBatches
@@ -32,6 +34,7 @@ class RunState(TrainState):
         default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False)
     )
     seen: tuple[float, int] = (0.0, 0)
+    draw: Callable[..., Drawn] = draw
 
     def state_dict(self) -> dict:
         """As a TrainState's, and the scale of the gradients.
@@ -100,7 +103,7 @@ def take_step(state: RunState, config: RunConfig, ranks: Ranks) -> float:
     The parts of all processes add up to the loss of the whole batch.
     """
     model, recipe = state.model, state.recipe
-    drawn = draw(
+    drawn = state.draw(
         state.batches,
         state.schedule,
         state.generator,
