@@ -46,8 +46,9 @@ def gaussian_kl(q: Gaussian, p: Gaussian) -> Tensor:
 def bits_per_dim(nats: Rows, dims: Count, width: Width = 1.0) -> Tensor:
     """Nats for a picture to bits for a pixel: nats / (dims log 2).
 
-    Nats of a density tell nothing before they are made a probability: the
-    density times the *width* of a level, for each of the pixels.
+    Nats of a density tell nothing before the density is multiplied by the
+    *width* of a level, for each of the pixels. Where it is nearly flat over
+    a level, that is a probability.
 
     nats: (B,) of -log p    dims: how many numbers a picture has
     """
