@@ -67,7 +67,7 @@ Grid = Annotated[int | Iterable[float], _count_or_grid]
 def euler_step(
     x: Images, eps_hat: Images, sigma: Positive, to: NotNegative
 ) -> Tensor:
-    """x + (to - sigma) eps_hat: along the arrow of where it stands.
+    """x + (to - sigma) eps_hat: straight on, in the direction found at x.
 
     x: (B, …), x_t / sqrt(ᾱ_t)    eps_hat: (B, …), guessed at x
     sigma: of x    to: the smaller sigma to go to
@@ -83,7 +83,7 @@ def heun_step(
     sigma: Positive,
     to: NotNegative,
 ) -> Tensor:
-    """x + (to - sigma) (eps_hat + eps_ahead) / 2: the mean of two arrows.
+    """x + (to - sigma) (eps_hat + eps_ahead) / 2, the mean direction.
 
     The second half of algorithm 1 of Karras et al. (2022), without noise.
 
@@ -105,9 +105,9 @@ def dpm2m_step(
 ) -> Tensor:
     """Algorithm 2 of Lu et al. (2022), DPM-Solver++ 2M, one step.
 
-    to / sigma x + (1 - to / sigma) D, where D goes on along the line of the
-    last two guesses: D = x0_hat + (x0_hat - x0_before) / 2r, and r is the
-    last step over this one, both measured in log sigma.
+    to / sigma x + (1 - to / sigma) D, where D extrapolates the line through
+    both guesses: D = x0_hat + (x0_hat - x0_before) / 2r, and r is the step
+    before over this one, both measured in log sigma.
 
     x: (B, …), x_t / sqrt(ᾱ_t)    x0_hat: (B, …), guessed at x
     x0_before: (B, …), guessed one step before, where sigma was *before*

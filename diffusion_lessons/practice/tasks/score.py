@@ -239,7 +239,7 @@ for words, section, way in (
         lambda x, e, sigma, to: x + (to - sigma) * e / sigma,
     ),
     (
-        "ε̂ is multiplied by sigma: σ ε̂ is x̃ − x̂_0, and the arrow is ε̂",
+        "ε̂ is multiplied by sigma: σ ε̂ is x̃ − x̂_0, and the direction is ε̂",
         RULER,
         lambda x, e, sigma, to: x + (to - sigma) * sigma * e,
     ),
@@ -260,7 +260,7 @@ heun_step = Task(
     "heun_step",
     chapter=15,
     answer=right_heun_step,
-    goal="return the place at sigma = to, along the mean of two arrows",
+    goal="return the place at sigma = to, along the mean of two directions",
     tip=(
         "halve the steps on a mixture: the error falls to a quarter, not "
         "to a half (section 15.7)"
@@ -293,18 +293,18 @@ heun_step = Task(
 
 for words, section, way in (
     (
-        "the half is missing: the two arrows are added, and the step is "
-        "twice too long",
+        "the half is missing: the two directions are added, and the step "
+        "is twice too long",
         BETTER,
         lambda x, a, b, h: x + h * (a + b),
     ),
     (
-        "only the first arrow counts: that is Euler's step",
+        "only the first direction counts: that is Euler's step",
         BETTER,
         lambda x, a, b, h: x + h * a,
     ),
     (
-        "only the second arrow counts, where the mean of both should",
+        "only the second direction counts, where the mean of both should",
         BETTER,
         lambda x, a, b, h: x + h * b,
     ),
@@ -321,7 +321,7 @@ for words, section, way in (
         lambda x, a, b, h: x - h * (a + b) / 2,
     ),
     (
-        "the second arrow is taken away and not added",
+        "the second direction is taken away and not added",
         BETTER,
         lambda x, a, b, h: x + h * (a - b) / 2,
     ),
