@@ -80,7 +80,7 @@ def flow_loss(
     it draws become the times t / T; nothing but T is read of the schedule.
 
     x0, noise: (B, …)    t: int or (B,) in 0..T    returns a scalar
-    times: turns times even in 0..1 into others, as ``logit_normal_times``
+    times: turns times uniform in 0..1, as ``logit_normal_times`` does
     """
     time = times_of(t, x0, schedule)
     time = time if times is None else times(time)
@@ -115,7 +115,7 @@ def logit_normal_times(
 ) -> Tensor:
     """Times most often in the middle, Esser et al. (2024), eq. 19.
 
-    For u even in 0..1 the logit of t, log(t / (1 - t)), is normal:
+    For u uniform in 0..1 the logit of t, log(t / (1 - t)), is normal:
     t = sigmoid(mean + std z), where z is the normal quantile of u.
     """
     z = torch.special.ndtri(torch.as_tensor(u))

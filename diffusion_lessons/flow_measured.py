@@ -15,7 +15,7 @@ class FlowTable(NamedTuple):
 
     calls: tuple[int, ...]  # of the network, for each picture
     frechet: dict[str, Tensor]  # {network, way: (seeds, calls) float64}
-    floor: float  # what other real digits would get
+    floor: float  # what as many real digits, drawn at random, would get
     training_steps: int  # of each network
     command: str  # that measures it again
 

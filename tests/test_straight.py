@@ -38,6 +38,7 @@ def test_the_arrows_lead_back_and_are_as_steep_as_the_velocity(panels):
     places = arrows.XY.tolist()
     assert places[:3] == [[T[0].item(), x] for x in X.tolist()]
     assert (arrows.U < 0).all()
+    assert "way back, $-u$" in panels[1].get_xlabel()
     slope = torch.tensor(arrows.V / arrows.U)
     expected = (T[:, None].double() * X).flatten()
     torch.testing.assert_close(slope.double(), expected)

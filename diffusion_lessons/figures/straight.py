@@ -14,14 +14,14 @@ LENGTH = 0.09  # of an arrow, in units of t
 def plot_crossing(
     lines: Tensor, field: tuple[Tensor, Tensor, Tensor], paths: Tensor
 ) -> None:
-    """Lines between pictures and noise, their mean velocity, its paths.
+    """Lines between pictures and noise, the way back, paths that take it.
 
     lines: (2, N), the pictures at t = 0 and their noises at t = 1
-    field: the times (M,), the places (K,) and the velocities (M, K)
+    field: times (M,), places (K,) and mean velocities (M, K), drawn back
     paths: (S + 1, N), walkers from t = 1 to t = 0
     """
     panels = axes_for(3, 2.8, sharey=True)
-    names = ("lines", "mean velocity", "paths")
+    names = ("lines", "way back, $-u$", "paths")
     draw_lines(panels[0], lines.flip(0))
     draw_field(panels[1], *field)
     draw_lines(panels[2], paths)
