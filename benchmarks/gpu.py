@@ -226,9 +226,7 @@ def _step(
         x0 = pictures[places]
         t = torch.randint(1, 1001, (BATCH,), device=device)
         noise = torch.randn_like(x0)
-        with torch.autocast(
-            device.type, torch.bfloat16, enabled=kind == "bf16"
-        ):
+        with half(enabled=kind == "bf16"):
             value = loss(model, x0, t, noise, schedule)
         optimizer.zero_grad()
         value.backward()
