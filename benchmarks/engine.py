@@ -11,8 +11,6 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from time import perf_counter, sleep
 
-import torch
-
 from diffusion_lessons import (
     Batches,
     NoiseSchedule,
@@ -28,6 +26,7 @@ from diffusion_lessons.runs.train import train_run
 
 from .budget import Options
 from .contestants import PEERS
+from .shared import network, seconds_among, step_of
 from .timing import medians, spoken
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,35 +92,19 @@ def _lesson(options: Options) -> Iterator:
 
 def _beside_peers(options: Options) -> Iterator[tuple[str, str, str]]:
     """A step of each peer's network and of ours as large, in one loop."""
-    images = torch.randn(256, 1, 8, 8)
     for peer in PEERS:
-        model = peer.build(peer.recipe.width)
-        size = count_parameters(model)
-        ours = _step_of(_as_large(size), diffusion_loss, images, options)
-        theirs = _step_of(model, peer.loss, images, options)
-        own, other = medians(ours, theirs, rounds=5)
-        yield (
-            f"step of {peer.name}, {size // 1000} thousand weights : ours",
-            f"{spoken(other)} : {spoken(own)}",
-            f"{other / own:.1f}",
-        )
-
-
-def _as_large(size: int) -> TimeUNet:
-    """The first of our networks that has as many weights."""
-    models = (TimeUNet(1, width) for width in range(8, 1000, 8))
-    return next(m for m in models if count_parameters(m) >= size)
-
-
-def _step_of(model, loss, images, options: Options) -> partial:
-    run = train(
-        model.to(options.device),
-        Batches(images, batch_size=BATCH),
-        NoiseSchedule.cosine(),
-        loss=loss,
-        num_steps=MANY,
-    )
-    return partial(next, run)
+        both = [network(peer.name, whose) for whose in ("ours", "theirs")]
+        size = count_parameters(both[1][0]) // 1000
+        steps = [step_of(m.to(options.device), loss) for m, loss in both]
+        one = medians(*steps, rounds=5)
+        two = [seconds_among(2, peer.name, w) for w in ("ours", "theirs")]
+        for processes, (own, other) in {"1 process": one, "2": two}.items():
+            yield (
+                f"step of {peer.name}, {size} thousand weights, "
+                f"{processes} : ours",
+                f"{spoken(other)} : {spoken(own)}",
+                f"{other / own:.1f}",
+            )
 
 
 def _started(place: Path, processes: int = 0, **given: int):

@@ -29,7 +29,7 @@ from .contestants import HAS_LUCIDRAINS, loss_diffusers, loss_lucidrains
 from .digits import contest, middle_loss
 from .timing import medians, spoken
 
-SIDE, BATCH, ROUNDS, STEPS, LAST = 64, 128, 30, 400, 100
+SIDE, BATCH, ROUNDS, STEPS, LAST = 64, 128, 25, 200, 50
 SHAPE = (3, SIDE, SIDE)
 NAME = f"{BATCH}×3×{SIDE}×{SIDE}"
 WAYS = {  # how a run computes

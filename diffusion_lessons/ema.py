@@ -5,7 +5,6 @@ from typing import Annotated
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from .checks import InputError, checked, real
 from .networks import bare_names, misfit
@@ -47,9 +46,10 @@ class EMA:
         self._check_weights(model)
         self.updates += 1
         d = min(self.decay, self.updates / (self.updates + 10))
-        average_all = get_ema_multi_avg_fn(d)  # d average + (1 - d) weights
-        averages, weights = self.model.parameters(), model.parameters()
-        average_all(list(averages), list(weights), None)
+        averages = list(self.model.parameters())
+        weights = list(model.parameters())
+        # for each of them: d average + (1 - d) weights
+        torch._foreach_lerp_(averages, weights, 1 - d)
         self._copy_statistics(model)
 
     def _copy_statistics(self, model: nn.Module) -> None:

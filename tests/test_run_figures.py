@@ -61,7 +61,7 @@ def test_betas_that_are_too_small_for_bfloat16_are_seen_to_do_nothing():
 
 def test_tables_are_drawn_as_they_are():
     plot_copying(
-        [Copying(50, 0.1, 0.4, 0.9, 0), Copying(9, 0.2, 0.3, 1, 0)]
+        [Copying(50, 0.1, 0.4, 0.9, 0, 9), Copying(9, 0.2, 0.3, 1, 0, 9)]
     )
     x = [50, 9]
     found = [(a, pytest.approx(b)) for a, b in lines()]

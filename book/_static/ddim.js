@@ -60,7 +60,7 @@ const ddim = {
     return ddim.cleanGuess(output, x, t, network);
   },
 
-  // From x_t to x_s along the mean of two arrows, where x stands and where
+  // From x_t to x_s along the mean of two directions, where x stands and where
   // Euler's step leads: on the ruler of sigma, or of a flow's time.
   heunStep(x, guesses, t, s, { alphasCumprod, predicts }) {
     const flow = predicts === "flow";

@@ -104,7 +104,21 @@ def _dressed(
     model: nn.Module, config: RunConfig, ranks: Ranks
 ) -> nn.Module:
     """The network as it is trained: compiled, shared among processes."""
-    return ranks.shared(torch.compile(model) if config.compile else model)
+    if config.compile:
+        model = torch.compile(model, mode=_mode(config, ranks))
+    return ranks.shared(model)
+
+
+def _mode(config: RunConfig, ranks: Ranks) -> str | None:
+    """A GPU alone replays all its operations at one word of the CPU.
+
+    What is replayed writes its gradients to the same place each time. So
+    it is not for parts of a batch, which add theirs up, or for processes
+    that send them to each other.
+    """
+    alone = ranks.count == config.accumulate == 1
+    on_gpu = ranks.device.type == "cuda"
+    return "reduce-overhead" if on_gpu and alone else None
 
 
 def _optimizer(

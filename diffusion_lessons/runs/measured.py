@@ -1,4 +1,8 @@
-"""What many runs have shown: the tables of tools/release/runs_table.py."""
+"""What many runs have shown.
+
+The tables are those of tools/release/runs_table.py, and one is what
+``python -m benchmarks gpu`` prints.
+"""
 
 import json
 from math import sqrt
@@ -28,6 +32,7 @@ class Copying(NamedTuple):
     other_loss: float  # on others of the same kind
     nearer: float  # share of samples nearer to the former than the latter
     copies: float  # share of samples that are twice as near
+    samples: int  # so many were compared
 
 
 class FineTuned(NamedTuple):
@@ -39,8 +44,20 @@ class FineTuned(NamedTuple):
     random: float  # from new ones
 
 
+class OnGpu(NamedTuple):
+    """A step of the medium network on 128 pictures of 64 x 64."""
+
+    way: str  # how it computes
+    step_ms: float
+    busy_ms: float  # of it the GPU computes; else it waits for the CPU
+    loss: float  # the mean over the last 50 of 200 steps
+
+
 def part(name: str) -> dict[str, Any]:
-    """One table with its command: "switches", "copying", "fine_tuning"."""
+    """A table with its command.
+
+    name: "switches", "copying", "fine_tuning" or "gpu"
+    """
     return json.loads(FILE.read_text(encoding="utf-8"))[name]
 
 
@@ -79,6 +96,12 @@ def fine_tuned() -> list[FineTuned]:
         )
         for row in part("fine_tuning")["found"]["rows"]
     ]
+
+
+def on_gpu() -> list[OnGpu]:
+    """One run in five ways to compute, on the card part("gpu") names."""
+    rows = part("gpu")["found"]
+    return [OnGpu(*(row[f] for f in OnGpu._fields)) for row in rows]
 
 
 def before_tuning() -> float:

@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from benchmarks.gpu import WAYS
 from diffusion_lessons.runs import measured as module
 from diffusion_lessons.runs.measured import (
     BASE,
     before_tuning,
     copying,
     fine_tuned,
+    on_gpu,
     part,
     switched,
 )
@@ -31,7 +33,19 @@ FOUND = {
                 "other_loss": 0.2,
                 "nearer": 0.9,
                 "copies": 0.4,
+                "samples": 250,
                 "more": 1,
+            }
+        ]
+    },
+    "gpu": {
+        "found": [
+            {
+                "way": "fp32",
+                "step_ms": 4.0,
+                "busy_ms": 3.0,
+                "loss": 0.2,
+                "held_out_loss": 0.3,
             }
         ]
     },
@@ -73,7 +87,8 @@ def test_the_interval_is_students():
 
 
 def test_the_other_tables_are_read_as_they_stand(made_up):
-    assert copying() == [(50, 0.1, 0.2, 0.9, 0.4)]
+    assert copying() == [(50, 0.1, 0.2, 0.9, 0.4, 250)]
+    assert on_gpu() == [("fp32", 4.0, 3.0, 0.2)]
     (row,) = fine_tuned()
     assert row[:2] == (10, 100)
     assert row.shipped == pytest.approx(0.2)
@@ -89,10 +104,19 @@ def test_a_table_says_how_it_was_made(name):
     assert found["torch"]
 
 
+def test_what_a_gpu_took_is_told_with_its_name():
+    found = part("gpu")
+    assert found["command"] == "python -m benchmarks gpu --device cuda"
+    assert found["card"].startswith("NVIDIA")
+    assert [row.way for row in on_gpu()] == list(WAYS)
+    assert all(0 < row.busy_ms < row.step_ms for row in on_gpu())
+
+
 def test_each_habit_was_tried_with_three_seeds():
     found = part("switches")["found"]["found"]
     assert set(found) == {
-        *(BASE, "no average", "no warm-up", "batch 128", "with flips")
+        *(BASE, "no average", "no warm-up", "with flips"),
+        *("batch 128", "batch 128, lr x 2", "batch 128, lr x 4"),
     }
     assert all(len(seeds) == 3 for seeds in found.values())
     assert [row.pictures for row in copying()] == [50, 500, 5000]

@@ -5,6 +5,7 @@ import torch
 from tiny_runs import CPU, begun, finish, last, stopped_after, tiny
 
 from diffusion_lessons import InputError
+from diffusion_lessons.runs import begin
 from diffusion_lessons.runs.ranks import Ranks
 from diffusion_lessons.runs.step import InHalf, take_step
 
@@ -108,15 +109,32 @@ def test_the_scale_goes_on_where_it_was(tmp_path):
 def test_compiled_and_channels_last_are_the_same_run(tmp_path, monkeypatch):
     compiled = []
 
-    def compile(model):
-        compiled.append(model)
+    def compile(model, mode):
+        compiled.append(mode)
         return model
 
     monkeypatch.setattr(torch, "compile", compile)
     plain = finish(tiny(tmp_path / "a"))
     other = tiny(tmp_path / "b", compile=True, channels_last=True)
     assert finish(other) == pytest.approx(plain, abs=1e-5)
-    assert len(compiled) == 1
+    assert compiled == [None]
+
+
+@pytest.mark.parametrize(
+    ("device", "count", "accumulate", "mode"),
+    [
+        ("cuda", 1, 1, "reduce-overhead"),
+        ("cuda", 2, 1, None),
+        ("cuda", 1, 2, None),
+        ("cpu", 1, 1, None),
+    ],
+)
+def test_only_a_gpu_alone_with_whole_batches_replays(
+    tmp_path, device, count, accumulate, mode
+):
+    config = tiny(tmp_path, accumulate=accumulate)
+    ranks = Ranks(torch.device(device), 0, count)
+    assert begin._mode(config, ranks) == mode
 
 
 # On a GPU
@@ -134,11 +152,18 @@ def test_on_a_gpu_a_run_goes_on_bit_for_bit(tmp_path, precision):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("way", ["channels_last", "compile"])
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"channels_last": True},
+        {"compile": True},
+        {"compile": True, "accumulate": 2},
+    ],
+)
 def test_on_a_gpu_other_ways_to_compute_agree(tmp_path, way):
     settings = {"device": "cuda", "precision": "bf16"}
     plain = finish(tiny(tmp_path / "a", **settings))
-    other = finish(tiny(tmp_path / "b", **settings | {way: True}))
+    other = finish(tiny(tmp_path / "b", **settings | way))
     assert other == pytest.approx(plain, rel=2e-2)
 
 

@@ -125,6 +125,8 @@ SWITCHES = {
     "as it is": Run(),
     "no warm-up": Run(warmup=0),
     "batch 128": Run(batch=128, steps=125, warmup=12),
+    "batch 128, lr x 2": Run(batch=128, steps=125, warmup=12, lr=6e-3),
+    "batch 128, lr x 4": Run(batch=128, steps=125, warmup=12, lr=12e-3),
     "with flips": Run(flips=True),
 }
 
