@@ -48,8 +48,8 @@ class OnGpu(NamedTuple):
     """A step of the medium network on 128 pictures of 64 x 64."""
 
     way: str  # how it computes
-    step_ms: float
-    busy_ms: float  # of it the GPU computes; else it waits for the CPU
+    step_ms: float  # milliseconds of a step, the median
+    busy_ms: float  # of which the GPU computes; else it waits
     loss: float  # the mean over the last 50 of 200 steps
 
 

@@ -34,7 +34,7 @@ class RunState(TrainState):
         default_factory=lambda: torch.amp.GradScaler("cpu", enabled=False)
     )
     seen: tuple[float, int] = (0.0, 0)
-    draw: Callable[..., Drawn] = draw
+    draw: Callable[..., Drawn] = field(default_factory=lambda: draw)
 
     def state_dict(self) -> dict:
         """As a TrainState's, and the scale of the gradients.
