@@ -15,17 +15,21 @@ from ..schedule import NoiseSchedule
 from .ahead import Ahead
 from .config import RunConfig, read_config
 from .draws import PictureBatches
+from .origin import Origin, take_over
 from .ranks import Ranks
 from .step import RunState
 
 
-def completed(config: RunConfig, store: Any) -> RunConfig:
-    """*config* with what the pictures decide of the network."""
+def completed(
+    config: RunConfig, store: Any, origin: Origin | None = None
+) -> RunConfig:
+    """*config* with what pictures and weights decide of the network."""
     decided = {
         "in_channels": store.shape[0],
         "num_classes": len(store.classes),
     }
-    return replace(config, network=config.network | decided)
+    chosen = origin.network if origin else config.network
+    return replace(config, network=chosen | decided)
 
 
 def facts_of(
@@ -71,11 +75,18 @@ def _versions() -> dict[str, str]:
     }
 
 
-def state_of(config: RunConfig, store: Any, ranks: Ranks) -> RunState:
+def state_of(
+    config: RunConfig,
+    store: Any,
+    ranks: Ranks,
+    origin: Origin | None = None,
+) -> RunState:
     """The state of a run before its first step."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         model = TimeUNet(**config.network).to(ranks.device)
+    if origin:
+        take_over(model, origin, store.classes)
     if config.channels_last:
         model = model.to(memory_format=torch.channels_last)
     recipe = config.recipe

@@ -25,6 +25,7 @@ OPTIONS = (  # name, reader, words
     ("ema", float, "decay of the averaged weights (0.999)"),
     ("max-norm", float, "longer gradients are made this long (1)"),
     ("p-uncond", float, "share of the labels dropped (0.1)"),
+    ("pretrained", str, "weights to begin with, as photographs, or a run"),
     ("predicts", str, "eps, x0 or v (v)"),
     ("schedule", str, "of the noise: cosine or linear (cosine)"),
     ("seed", int, "of all that is drawn (0)"),

@@ -51,6 +51,9 @@ class RunConfig:
     network: Network = field(  # a preset, or arguments of TimeUNet
         default_factory=lambda: network_of("small", "network")
     )
+    pretrained: str | None = (
+        None  # weights to begin with, or a run's folder
+    )
     predicts: Predicts = "v"
     schedule: Annotated[str, choice("cosine", "linear")] = "cosine"
     num_steps: Count = 1000  # T of the schedule
@@ -94,6 +97,7 @@ FREE = {  # may be others each time: they do not change the run
 LASTING = {  # what was trained so far would fit no longer
     "size",
     "network",
+    "pretrained",
     "predicts",
     "schedule",
     "num_steps",
@@ -123,12 +127,27 @@ def settled(config: RunConfig, override: dict[str, Any]) -> RunConfig:
                 f"override takes {', '.join(TAKEN)}; got {name!r}"
             )
     before = read_config(config.out) or {}
+    decided = _decided(config, before)
     for name in SETTINGS:
-        if name in before and name not in FREE | override.keys():
+        if name in before and name not in FREE | decided | override.keys():
             _check_same(name, getattr(config, name), before[name])
     if "network" in before:
         config = replace(config, network=before["network"])
     return replace(config, **override)
+
+
+def _decided(config: RunConfig, before: dict[str, Any]) -> set[str]:
+    """What the weights that a run begins with decide: the network."""
+    if config.pretrained is None:
+        return set()
+    if config.network == network_of("small", "network"):  # not chosen
+        return {"network"}
+    if "network" not in before:
+        raise InputError(
+            "network: with pretrained it is that of the weights; leave "
+            "network out"
+        )
+    return set()
 
 
 def _check_same(name: str, value: Any, saved: Any) -> None:

@@ -12,6 +12,7 @@ from .config import RunConfig, settled, write_config
 from .folder import RunFolder
 from .log import check_tensorboard, open_log
 from .loop import Run
+from .origin import origin_of
 from .pictures import open_pictures
 from .ranks import Ranks, joined, parts_of
 from .step import check_precision
@@ -84,8 +85,10 @@ def _begun(
     config = ranks.once(lambda: settled(config, override))
     _check_possible(config, ranks)
     store = _store(config, folder, ranks, shown)
-    config = completed(config, store)
-    state, saved = state_of(config, store, ranks), folder.load()
+    saved = folder.load()
+    origin = None if saved else origin_of(config, store.shape[0])
+    config = completed(config, store, origin)
+    state = state_of(config, store, ranks, origin)
     if saved:
         state.load_state_dict(fitting(saved, config, override))
     facts = ranks.once(

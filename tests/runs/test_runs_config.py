@@ -4,7 +4,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from tiny_runs import finish, last, stopped_after, tiny
+from tiny_runs import UNCHOSEN, finish, last, stopped_after, tiny
 
 from diffusion_lessons import InputError
 from diffusion_lessons.runs.config import (
@@ -15,6 +15,8 @@ from diffusion_lessons.runs.config import (
     RunConfig,
     config_of,
     read_config,
+    settled,
+    write_config,
 )
 from diffusion_lessons.runs.presets import PRESETS
 
@@ -140,3 +142,17 @@ def test_a_config_that_is_no_json_is_refused(tmp_path):
     words = re.escape(f"{tmp_path / 'config.json'} is no JSON: ")
     with pytest.raises(InputError, match=words):
         finish(tiny(tmp_path))
+
+
+def test_weights_to_begin_with_bring_their_network(tmp_path):
+    config = tiny(tmp_path, pretrained="digits")
+    words = "network: with pretrained it is that of the weights; leave net"
+    with pytest.raises(InputError, match=words):
+        settled(config, {})
+    unchosen = replace(config, network=UNCHOSEN)
+    assert settled(unchosen, {}) == unchosen
+    write_config(replace(config, network={"base_channels": 16}), {})
+    assert settled(unchosen, {}).network == {"base_channels": 16}
+    assert config_of({"out": tmp_path}).network == {"base_channels": 16}
+    with pytest.raises(InputError, match="network: the run has"):
+        settled(config, {})

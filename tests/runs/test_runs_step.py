@@ -5,7 +5,6 @@ import torch
 from tiny_runs import CPU, begun, finish, last, stopped_after, tiny
 
 from diffusion_lessons import InputError
-from diffusion_lessons.runs import begin
 from diffusion_lessons.runs.ranks import Ranks
 from diffusion_lessons.runs.step import InHalf, take_step
 
@@ -118,23 +117,6 @@ def test_compiled_and_channels_last_are_the_same_run(tmp_path, monkeypatch):
     other = tiny(tmp_path / "b", compile=True, channels_last=True)
     assert finish(other) == pytest.approx(plain, abs=1e-5)
     assert compiled == [None]
-
-
-@pytest.mark.parametrize(
-    ("device", "count", "accumulate", "mode"),
-    [
-        ("cuda", 1, 1, "reduce-overhead"),
-        ("cuda", 2, 1, None),
-        ("cuda", 1, 2, None),
-        ("cpu", 1, 1, None),
-    ],
-)
-def test_only_a_gpu_alone_with_whole_batches_replays(
-    tmp_path, device, count, accumulate, mode
-):
-    config = tiny(tmp_path, accumulate=accumulate)
-    ranks = Ranks(torch.device(device), 0, count)
-    assert begin._mode(config, ranks) == mode
 
 
 # On a GPU

@@ -1,12 +1,20 @@
 """A run of one's own is the lessons' run, and goes on as if unbroken."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from PIL import Image
-from tiny_runs import finish, last, rows, same, stopped_after, tiny
+from tiny_runs import (
+    UNCHOSEN,
+    finish,
+    last,
+    rows,
+    same,
+    stopped_after,
+    tiny,
+)
 
 from diffusion_lessons import (
     Batches,
@@ -15,6 +23,7 @@ from diffusion_lessons import (
     diffusion_loss,
     train,
 )
+from diffusion_lessons.runs.config import read_config
 from diffusion_lessons.runs.pictures import open_pictures
 from diffusion_lessons.runs.train import train_run
 
@@ -174,3 +183,21 @@ def test_any_older_step_that_was_kept_can_be_gone_on_from(tmp_path):
     kept.replace(tmp_path / "last.safetensors")
     assert finish(config) == losses[4:]
     assert [int(r["step"]) for r in rows(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_from_a_run_goes_on_without_it(tmp_path):
+    first = tiny(tmp_path / "first")
+    finish(first)
+    whole, broken = (
+        tiny(tmp_path / n, network=UNCHOSEN, pretrained=str(first.out))
+        for n in ("whole", "broken")
+    )
+    losses = finish(whole)
+    finish(begun := replace(whole, out=tmp_path / "begun", lr=0.0))
+    done = stopped_after(3, broken)
+    (first.out / "config.json").unlink()
+    assert done + finish(broken) == losses
+    assert read_config(broken.out)["network"]["base_channels"] == 8
+    old = last(first.out)["ema"]["model"]["stem.weight"]
+    assert torch.equal(last(begun.out)["model"]["stem.weight"], old)
+    assert not torch.equal(last(whole.out)["model"]["stem.weight"], old)

@@ -32,6 +32,7 @@ TINY = RunConfig(
     log_every=1,
     device="cpu",
 )
+UNCHOSEN = RunConfig("digits", "nowhere").network
 
 
 def tiny(out, **settings):
