@@ -51,7 +51,7 @@ class RunConfig:
     network: Network = field(  # a preset, or arguments of TimeUNet
         default_factory=lambda: network_of("small", "network")
     )
-    pretrained: str | None = None  # a name, or a run: first weights
+    pretrained: str | None = None  # weights to begin with: name or run
     predicts: Predicts = "v"
     schedule: Annotated[str, choice("cosine", "linear")] = "cosine"
     num_steps: Count = 1000  # T of the schedule
