@@ -8,7 +8,9 @@ import torch
 from benchmarks import budget
 from benchmarks.budget import Recipe, train_within
 from benchmarks.digits import middle_loss, nearer_to_the_middle
+from benchmarks.gpu import WAYS
 from diffusion_lessons import TimeUNet, diffusion_loss, train
+from diffusion_lessons.runs.measured import on_gpu
 
 
 @pytest.mark.parametrize("num_steps", [1, 2, 10, 1000])
@@ -78,3 +80,7 @@ def test_a_budget_is_used_up_and_the_rate_ends_at_0(monkeypatch, slow):
         cosine = (1 + cos(pi * share)) / 2
         warm = min(1, (step + 1) / 5)
         assert rate == pytest.approx(recipe.lr * cosine * warm)
+
+
+def test_what_was_measured_on_a_gpu_are_the_ways_there_are():
+    assert [row.way for row in on_gpu()] == list(WAYS)
