@@ -17,7 +17,8 @@ from tiny_runs import (
     tiny,
 )
 
-from diffusion_lessons import InputError
+from diffusion_lessons import InputError, load_checkpoint
+from diffusion_lessons.runs.folder import RunFolder
 
 
 def killed_in_a_save(seam, config):
@@ -96,3 +97,10 @@ def test_what_a_killed_process_left_is_swept_away(tmp_path):
     left.write_bytes(b"half")
     finish(config)
     assert not left.exists()
+
+
+def test_a_copy_stays_every_so_many_steps(tmp_path):
+    finish(tiny(tmp_path, keep=2, save_every=3))
+    kept = RunFolder(tmp_path).kept_steps()
+    assert list(kept) == [2, 4, 6]
+    assert [load_checkpoint(kept[n])["step"] for n in kept] == [2, 4, 6]

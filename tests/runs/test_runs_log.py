@@ -22,6 +22,15 @@ def test_rows_of_later_steps_and_half_rows_are_dropped(tmp_path):
     )
 
 
+def test_half_a_row_of_an_earlier_step_is_dropped(tmp_path):
+    path = tmp_path / "log.csv"
+    head = "step,loss,lr,pictures_per_second,held_out_loss\n"
+    path.write_text(f"{head}1,0.5,1,2,\n2,0.")
+    with open_log(path, 2, None):
+        pass
+    assert path.read_text() == f"{head}1,0.5,1,2,\n"
+
+
 def test_a_row_is_there_as_soon_as_it_is_written(tmp_path):
     path = tmp_path / "log.csv"
     with open_log(path, 0, None) as table:
@@ -60,6 +69,18 @@ def test_tensorboard_shows_the_rows_of_the_log(tmp_path):
         assert [v for _, v in shown[name]] == pytest.approx(
             [v for _, v in table], rel=1e-4
         )
+
+
+def test_tensorboard_forgets_what_it_was_told_of_later_steps(tmp_path):
+    path, events = tmp_path / "log.csv", tmp_path / "events"
+    for begin, loss in ((0, 1.0), (2, 2.0)):
+        with open_log(path, begin, events) as table:
+            for step in range(begin + 1, begin + 5):
+                table.write(step=step, loss=loss)
+    assert scalars(events)["loss"] == [
+        *((1, 1.0), (2, 1.0)),
+        *((step, 2.0) for step in (3, 4, 5, 6)),
+    ]
 
 
 def test_without_tensorboard_it_says_what_to_do(tmp_path, monkeypatch):
