@@ -26,14 +26,20 @@ from diffusion_lessons.runs.train import train_run
 
 from .budget import Options
 from .contestants import PEERS
-from .shared import network, seconds_among, step_of
+from .shared import (
+    BATCH,
+    LAUNCH,
+    MANY,
+    network,
+    seconds_among,
+    step_of,
+)
 from .timing import medians, spoken
 
 ROOT = Path(__file__).resolve().parents[1]
 NETWORK = {"base_channels": 24}
-BATCH, ROUNDS, MANY = 64, 60, 10**6
+ROUNDS = 60
 TRAIN = ("-m", "diffusion_lessons", "train", "digits")
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone")
 
 
 def rows(options: Options) -> Iterator[tuple[str, str, str]]:
@@ -110,7 +116,7 @@ def _beside_peers(options: Options) -> Iterator[tuple[str, str, str]]:
 def _started(place: Path, processes: int = 0, **given: int):
     """The command as a process of its own, or several."""
     words = [f"--{k}={v}" for k, v in given.items()]
-    several = (*TORCHRUN, f"--nproc-per-node={processes}")
+    several = (*LAUNCH, f"--nproc-per-node={processes}")
     way = (*(several if processes else ()), *TRAIN)
     known = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(

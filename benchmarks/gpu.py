@@ -153,14 +153,16 @@ def _beside_peers(options: Options) -> Iterator[tuple[str, str, str]]:
     """A step of each peer's network and of ours as large, in one loop."""
     ours = TimeUNet(3, **PRESETS["medium"].network)
     size = count_parameters(ours)
-    theirs = {"diffusers": (_diffusers, loss_diffusers)}
-    if HAS_LUCIDRAINS:
-        theirs["lucidrains"] = _lucidrains, loss_lucidrains
-    for kind in ("fp32", "bf16"):
-        own = _step(ours, v_loss, options, kind)
+    work = BATCH * gflop(ours, SHAPE, training=True) / 1000
+    for kind, half in {"fp32": False, "bf16": True}.items():
+        theirs = {"diffusers": (_diffusers, loss_diffusers)}
+        if HAS_LUCIDRAINS:  # whose flash attention is for half precision
+            build = partial(_lucidrains, flash=half)
+            theirs["lucidrains"] = build, loss_lucidrains
+        own = _step(ours, v_loss, options, half)
         for name, (build, loss) in theirs.items():
-            model = _as_large(partial(build, kind=kind), size)
-            other = _step(model, loss, options, kind)
+            model = _as_large(build, size)
+            other = _step(model, loss, options, half)
             a, b = medians(other, own, rounds=ROUNDS)
             millions = count_parameters(model) / 1e6
             yield (
@@ -168,11 +170,11 @@ def _beside_peers(options: Options) -> Iterator[tuple[str, str, str]]:
                 f"{spoken(a)} : {spoken(b)}, {BATCH / b:,.0f}/s",
                 f"{a / b:.2f}",
             )
-    work = BATCH * gflop(ours.cpu(), SHAPE, training=True) / 1000
-    yield f"  operations of ours, {kind}", f"{work / b:.0f} TFLOP/s", ""
+        speed = f"{work / b:.0f} TFLOP/s"
+        yield f"  operations of ours, {kind}", speed, ""
 
 
-def _diffusers(width: int, kind: str) -> nn.Module:
+def _diffusers(width: int) -> nn.Module:
     """Six levels, attention in the fifth, as in their script."""
     return UNet2DModel(
         sample_size=SIDE,
@@ -194,11 +196,10 @@ def _diffusers(width: int, kind: str) -> nn.Module:
     )
 
 
-def _lucidrains(width: int, kind: str) -> nn.Module:
-    """Four resolutions, as its page begins; flash attention is for half."""
+def _lucidrains(width: int, flash: bool) -> nn.Module:
+    """Four resolutions, as its page begins."""
     from denoising_diffusion_pytorch import GaussianDiffusion, Unet
 
-    flash = kind != "fp32"
     network = Unet(width, dim_mults=(1, 2, 4, 8), flash_attn=flash)
     return GaussianDiffusion(network, image_size=SIDE)
 
@@ -210,7 +211,7 @@ def _as_large(build: Callable[[int], nn.Module], size: int) -> nn.Module:
 
 
 def _step(
-    model: nn.Module, loss: Callable, options: Options, kind: str
+    model: nn.Module, loss: Callable, options: Options, half: bool
 ) -> Callable[[], None]:
     """A step of training on pictures that lie on the GPU already."""
     device = options.device
@@ -219,14 +220,14 @@ def _step(
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, fused=True)
     pictures = torch.randn(20 * BATCH, *SHAPE, device=device)
     schedule = SCHEDULE.to(device)
-    half = partial(torch.autocast, device.type, torch.bfloat16)
+    kind = device.type, torch.bfloat16
 
     def step() -> None:
         places = torch.randint(len(pictures), (BATCH,), device=device)
         x0 = pictures[places]
         t = torch.randint(1, 1001, (BATCH,), device=device)
         noise = torch.randn_like(x0)
-        with half(enabled=kind == "bf16"):
+        with torch.autocast(*kind, enabled=half):
             value = loss(model, x0, t, noise, schedule)
         optimizer.zero_grad()
         value.backward()
