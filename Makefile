@@ -42,7 +42,7 @@ style: .venv/.installed  ## a part of test: the form of the code
 
 unit: .venv/.installed  ## a part of test: the module and the built pages
 	@echo "unit: the module, the project and the built pages"
-	@$(BIN)/python -m pytest -q -rs -n 2 --dist loadgroup \
+	@$(BIN)/python -m pytest -q -rfEs -n 2 --dist loadgroup \
 		--no-loadscope-reorder tests  # the browser's first: they take longest
 
 notebooks: .venv/.installed  ## a part of test: every cell, run and compared
