@@ -1,7 +1,7 @@
 """Formulas were set when the book was built: seen, heard and copied."""
 
 import pytest
-from pages import CHAPTERS, each_page
+from pages import CHAPTERS, PHONE, each_page
 
 pytestmark = pytest.mark.browser
 
@@ -40,6 +40,17 @@ HEIGHTS = """() => [...document.querySelectorAll(
         probe.remove();
         return 0.442 * parseFloat(getComputedStyle(e).fontSize) / beside;
     })"""
+# Marks that begin a line while their formula ends the one before.
+PARTED = """() => [...document.querySelectorAll('.bd-article span.math')]
+    .filter(e => e.checkVisibility()
+             && /^[.,;:!?)]/.test(e.nextSibling?.data ?? ''))
+    .map(e => { const range = document.createRange();
+        range.setStart(e.nextSibling, 0);
+        range.setEnd(e.nextSibling, 1);
+        const [formula, mark] = [e, range].map(
+            part => part.getBoundingClientRect());
+        return [mark.top < formula.bottom, e.parentElement.textContent]; })
+    .filter(([beside]) => !beside).map(([, text]) => text)"""
 COPY = """([first, last]) => {
     const range = document.createRange();
     range.setStartBefore(first);
@@ -71,6 +82,11 @@ def test_a_formula_is_drawn_once_and_said_once(name, visit):
 @each_page
 def test_no_tex_is_left_in_the_text(name, visit):
     assert visit(name).page.evaluate(RAW) == []
+
+
+@each_page
+def test_no_line_begins_with_the_mark_after_a_formula(name, visit):
+    assert visit(name, width=PHONE).page.evaluate(PARTED) == []
 
 
 @each_page
