@@ -1,6 +1,7 @@
 """The bound: its terms, where it is tight, and that it is a bound."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -422,3 +423,25 @@ def test_weights_of_the_bound_add_up_to_what_the_snr_drops():
     drop = (snr[1] - snr[12]).item() / 2 * 0.3**2
     assert total.item() == pytest.approx(drop)
     assert math.isfinite(drop)
+
+
+def test_infinitely_many_steps_are_an_integral_in_every_language():
+    """As the fold below chapter 14's summary says it; errors of size 1."""
+    T, first, last = 20_000, 2_000, 18_000  # all in the bulk of the chain
+    betas = torch.linspace(1e-4, 0.02, T).double() * 1000 / T
+    fine = NoiseSchedule(betas)
+    steps = slice(first + 1, last + 1)
+    weight = elbo_weight(fine, "eps")[steps]
+    sigma = fine.snr() ** -0.5
+    time = sigma / (1 + sigma)
+    beta, noise = fine.betas[steps], 1 - fine.alphas_cumprod[steps]
+
+    def between(antiderivative):
+        return (antiderivative[last] - antiderivative[first]).item()
+
+    close = partial(pytest.approx, rel=1e-3)
+    assert weight.sum().item() == close(between(sigma.log()))
+    assert weight.sum().item() == close((beta / (2 * noise)).sum().item())
+    of_velocity = (1 - time) ** 2  # what an error in u is in eps, squared
+    flow = (weight * of_velocity[steps]).sum().item()
+    assert flow == close(between(time.log() - time))  # of (1 - t) / t

@@ -229,9 +229,9 @@ def test_every_fold_has_the_form_that_the_page_can_read():
 
 
 def test_the_summaries_that_speak_of_noise_or_time_can_be_translated():
-    translated = {s for s, text in SUMMARIES.items() if FOLD.search(text)}
-    stems = ["01", "02", "04", "06", "07", "08", "09"]
-    assert {stem[:2] for stem in translated} == set(stems)
+    others = {s for s, text in SUMMARIES.items() if not FOLD.search(text)}
+    stems = ["00", "03", "10", "11", "12", "13"]
+    assert {stem[:2] for stem in others} == set(stems)
 
 
 @pytest.mark.parametrize("stem", SUMMARIES)
@@ -242,9 +242,12 @@ def test_a_summarys_fold_names_its_lines(stem):
         if some:
             between = "to" if len(some) > 1 else "and"
             lines = f"Lines {some[0]} {between} {last}"
-        assert summary == f"{lines} in σ, in flow time, in VP"
+        others = [*SPOKEN[1:]]
+        if stem.startswith("16"):
+            others.remove("flow time")  # its own language
+        assert summary == f"{lines} in " + ", in ".join(others)
         assert len(set(found)) == len(found)
-        assert [*dict.fromkeys(name for name, _ in found)] == [*SPOKEN[1:]]
+        assert [*dict.fromkeys(name for name, _ in found)] == others
         assert {*some, last} <= {1, 2, 3}
 
 
