@@ -56,7 +56,8 @@ ROOMS = {  # a module may import from the floors below its own
         {"sample"},
     ],
     PACKAGE / "doctor": [
-        {"report", "case", "faults", "exact", "order", "own_runs"},
+        {"report", "case", "faults", "exact", "order", "own_runs"}
+        | {"foreign"},
         {"measured", "guesses"}
         | {"patients", "first_rows", "sampler_rows"},
         {"readings"},

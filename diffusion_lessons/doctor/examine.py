@@ -34,7 +34,7 @@ from .first_rows import (
     time_row,
 )
 from .label_rows import average_row, guidance_row, label_row
-from .reading_rows import reading_rows
+from .reading_rows import reading_rows, refused_row
 from .report import Report, Row
 from .sampler_rows import clip_row, copies_row, end_row, sampler_row
 
@@ -64,7 +64,8 @@ def examine(
 
     Args:
         model: any (x, t) -> output, or with labels (x, t, label); or a
-            UNet2DModel of diffusers with its scheduler.
+            UNet2DModel of diffusers with its scheduler. A flow is known
+            for one, and then examined as it has to be asked.
         schedule: a NoiseSchedule, or a scheduler of diffusers.
         images: (N, …) that it was trained on, as it was trained on them;
             at least 8.
@@ -125,11 +126,13 @@ def _rows(case: Case) -> list[Row]:
     rows = [row]
     if not case.images.isfinite().all():
         return rows
-    rows.append(finite_row(case))
+    refused, case = refused_row(case)
+    rows += [*refused, finite_row(case)]
     if rows[-1].sick:
         return [*rows, end, sampler]
     rows += [test(case) for test in (mode_row, activation_row, time_row)]
     read, case = reading_rows(case)
+    read = [row for row in read if not refused or row.name != "language"]
     if read[0].sick:
         return [*rows, *read, end, sampler]
     told = [test(case) for test in (average_row, label_row, guidance_row)]

@@ -21,6 +21,7 @@ from ..checks import (
     Times,
     checked,
 )
+from ..clocks import as_flow
 from ..exact import ExactModel
 from ..mixture import GaussianMixture
 from ..prediction import Predicts, x0_and_eps
@@ -30,6 +31,8 @@ from ..sampling import (
     noise_like,
 )
 from ..schedule import NoiseSchedule
+
+LAST = 0.999  # a time of a flow at which a little of x_0 is left
 
 
 class Wrapped(nn.Module):
@@ -170,6 +173,31 @@ class AsEps(Wrapped):
         _, eps = x0_and_eps(output, x, t, self.schedule, self.predicts)
         digits, power = torch.frexp(eps)
         return torch.ldexp((32 * digits).round() / 32, power)
+
+
+class AsFlow(Wrapped):
+    """The network asked as a flow asks: (1 - t) x_0 + t eps, t of 0 to 1.
+
+    Its answer is a velocity. What a flow makes of a larger t nobody
+    knows; here its clock stands still just before 1.
+
+    schedule, predicts: of the network inside
+    """
+
+    @checked
+    def __init__(
+        self, model: Callable, schedule: NoiseSchedule, predicts: Predicts
+    ):
+        super().__init__(model)
+        self.asked = as_flow(model, schedule, predicts)
+
+    @checked
+    def forward(
+        self, x: Images, t: Tensor, label: Labels | None = None
+    ) -> Tensor:
+        """(B, …) at the times t, (B,), to (B, …), a velocity."""
+        told = () if label is None else (label,)
+        return self.asked(x, t.clamp(0, LAST), *told)
 
 
 class Memory(Wrapped):

@@ -20,9 +20,11 @@ from ..loss import diffusion_loss, loss_by_t
 from ..pretrained import load_pretrained
 from ..sampling import Snapshot, ddim_sample
 from ..schedule import NoiseSchedule
+from .exact import takes
 from .faults import (
     Activated,
     AsEps,
+    AsFlow,
     Dropping,
     Memory,
     ScaledTime,
@@ -79,9 +81,10 @@ class Patient:
         model, label = self.ema or self.model, torch.arange(count) % 10
         if self.labels is not None:
             model = partial(_told, model, label)
-        return self.sampler(
-            model, x_T, self.schedule, predicts=self.predicts
-        )
+        how = {"predicts": self.predicts}
+        if takes(self.sampler, "generator"):
+            how["generator"] = generator  # for noise on the way
+        return self.sampler(model, x_T, self.schedule, **how)
 
     @checked
     def loss_by_t(self, t_values: ToList, count: Count = 64) -> Tensor:
@@ -160,6 +163,10 @@ def _model(fault: Callable[..., nn.Module], *how: Any) -> Change:
 # name: (the row that finds it, what is changed in the healthy patient)
 FAULTS: dict[str, tuple[str, Change]] = {
     "healthy": ("", lambda p: {}),
+    "flow_as_chain": (
+        "language",
+        lambda p: {"model": AsFlow(p.model, p.schedule, p.predicts)},
+    ),
     "wrong_range": ("range", _another_range),
     "wrong_target": ("target", _another_target),
     "t_shifted": ("t", _shifted),

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from ..prediction import x0_and_eps
 from .case import Case, levels_of
+from .foreign import LANGUAGES, Spoken
 from .guesses import MeanGuess
 from .readings import (
     RANGES,
@@ -16,6 +17,7 @@ from .readings import (
     all_readings,
     beside,
     best_of,
+    other_languages,
     told_instead,
 )
 from .report import Question, Row
@@ -28,6 +30,11 @@ UNTRAINED = Question(
     "far below the loss of guessing the mean; mostly below the other's",
 )
 SWITCHES = {
+    "language": Question(
+        "language",
+        "read as a flow, and as a denoiser of σ",
+        "best as a network of this schedule",
+    ),
     "range": Question(
         "range",
         "the images moved to another range",
@@ -64,8 +71,30 @@ class ToldAnother(nn.Module):
         return self.model(x, self.told(t), *label)
 
 
+def refused_row(case: Case) -> tuple[list[Row], Case]:
+    """A network that takes no step of a chain, but what others tell it.
+
+    Then the row says so, and the case is put right; else there is no row.
+    """
+    levels = levels_of(case)
+    try:
+        case.ask(levels.xt, levels.t, levels.label)
+    except Exception as error:  # of any network
+        readings = list(other_languages(case, levels))
+        if not readings:
+            return [], case
+        best = min(readings, key=lambda reading: reading.score)
+        found = (
+            f"it refuses a step ({error}), and answers as {best.language}"
+        )
+        remedy = LANGUAGES[best.language].remedy
+        row = SWITCHES["language"].ill(found, remedy)
+        return [row], put_right(case, best)
+    return [], case
+
+
 def reading_rows(case: Case) -> tuple[list[Row], Case]:
-    """Rows for untrained, range, target, t and schedule; the case cured."""
+    """Rows for untrained and for each switch; and the case put right."""
     readings = _readable(case)
     best = best_of(readings)
     cured = put_right(case, best)
@@ -107,6 +136,10 @@ def put_right(case: Case, best: Reading) -> Case:
         ema = case.ema and ToldAnother(case.ema, told)
         model = ToldAnother(case.model, told)
         case = replace(case, model=model, ema=ema)
+    if best.language:
+        said = best.language, case.schedule
+        ema = case.ema and Spoken(case.ema, *said)
+        case = replace(case, model=Spoken(case.model, *said), ema=ema)
     if best.schedule:
         case = replace(case, schedule=SCHEDULES[best.schedule](top))
     return case
@@ -177,7 +210,9 @@ def _sick_row(test: Question, own: Reading, best: Reading) -> Row:
     """One switch as the user has it, beside what reads best."""
     mine, theirs = _numbers(test.name, own, best)
     name = best.setting(test.name)
+    known = LANGUAGES.get(best.language)
     words = {
+        "language": (f"reads better as {name}", known and known.remedy),
         "range": (f"reads better with {name}", f"hand it {name}"),
         "target": (
             f"reads better as {name} than as {own.predicts}",

@@ -1,4 +1,4 @@
-"""Which setting reads the network best? Range, target, t and schedule.
+"""Which setting reads the network best? Five switches are tried.
 
 The same images with the same noise are read in every way. The way that the
 user believes in has to be the best one; another one that is clearly better
@@ -7,7 +7,7 @@ is what the network was trained with.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from math import inf, isfinite, log
+from math import exp, inf, isfinite, log
 
 import torch
 from torch import Tensor
@@ -15,6 +15,7 @@ from torch import Tensor
 from ..prediction import PREDICTIONS
 from ..schedule import NoiseSchedule
 from .case import Case, Levels, levels_of
+from .foreign import LANGUAGES, Spoken
 from .guesses import LinearGuess
 
 RANGES = {  # what is done to images: which images it can be done to
@@ -29,6 +30,7 @@ SCHEDULES: dict[str, Callable[[int], NoiseSchedule]] = {
     ),
 }
 PRICE = {  # by how much, in logarithms, another setting must be better
+    "language": 0.15,
     "range": 0.15,
     "target": 0.15,
     "t": 0.015,
@@ -52,6 +54,7 @@ class Reading:
     losses: Tensor  # of each image at each level, (K, n)
     linear: float  # the loss of the best linear guess
     changes: tuple[str, ...]  # the switches that are not the user's
+    language: str = ""  # what it is taken for; "" for one of the chain
     plain: "Reading | None" = None  # the same, told the user's own t
 
     @property
@@ -82,8 +85,8 @@ class Reading:
 
     def setting(self, switch: str) -> str:
         """The setting of one switch, in the user's words."""
-        mine = {"range": self.range, "t": self.t, "schedule": self.schedule}
-        return self.predicts if switch == "target" else mine[switch]
+        name = "predicts" if switch == "target" else switch
+        return getattr(self, name)
 
 
 def told_instead(T: int) -> dict[str, Callable[[Tensor], Tensor]]:
@@ -116,7 +119,8 @@ def all_readings(case: Case) -> list[Reading]:
         replace(reading, plain=plain[reading.predicts])
         for reading in _other_times(case, levels)
     ]
-    return [*own, *others, *_other_ranges(case)]
+    ranges, spoken = _other_ranges(case), other_languages(case, levels)
+    return [*own, *others, *ranges, *spoken]
 
 
 def _other_times(case: Case, levels: Levels) -> Iterator[Reading]:
@@ -142,6 +146,15 @@ def _other_ranges(case: Case) -> Iterator[Reading]:
             moved = move(case.images)
             levels = levels_of(case, moved)
             yield from _read(case, levels, levels.t, moved, range=name)
+
+
+def other_languages(case: Case, levels: Levels) -> Iterator[Reading]:
+    """The network taken for one of another language."""
+    for name, spoken in LANGUAGES.items():
+        model = Spoken(case.model, name, case.schedule)
+        asked = replace(case, model=model, predicts=spoken.predicts)
+        read = _read(asked, levels, levels.t, case.images, language=name)
+        yield from list(read)[:1]  # as what is said of it
 
 
 def _read(
@@ -177,11 +190,19 @@ def _read(
 
 
 def best_of(readings: list[Reading]) -> Reading:
-    """The reading to believe: the user's, unless one is clearly better."""
+    """The reading to believe: the user's, unless one is clearly better.
+
+    Another language is the last thing to be thought of: its loss has to be
+    clearly below that of the best reading as a network of the chain.
+    """
     own = readings[0]
-    known = [r for r in readings if _is_clear(r, own)]
+    known = [r for r in readings if not r.language and _is_clear(r, own)]
     least = min(reading.cost for reading in known)
-    return next(r for r in known if r.cost <= least + TIE)
+    best = next(r for r in known if r.cost <= least + TIE)
+    spoken = (r for r in readings if r.language)
+    other = min(spoken, key=lambda r: r.score, default=best)
+    clear = other.score < exp(-PRICE["language"]) * best.score
+    return other if clear else best
 
 
 def _is_clear(reading: Reading, own: Reading) -> bool:

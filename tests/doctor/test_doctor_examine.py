@@ -56,6 +56,7 @@ def test_rows_come_in_the_order_in_which_one_asks():
         "activation",
         "time",
         "untrained",
+        "language",
         "range",
         "target",
         "t",

@@ -72,7 +72,7 @@ def told(capsys, *options):
 def test_a_healthy_model_ends_with_0(capsys):
     code, words = told(capsys, DIGITS)
     assert code == 0
-    assert words.out.startswith("healthy: 16 tests found nothing wrong\n")
+    assert words.out.startswith("healthy: 17 tests found nothing wrong\n")
     assert words.err == ""
 
 

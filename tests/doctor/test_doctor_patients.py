@@ -13,6 +13,7 @@ from diffusion_lessons.doctor import (
 )
 
 SETTINGS = {  # what the remedy has to say
+    "flow_as_chain": "flow_sample",
     "wrong_range": "images * 2 - 1",
     "wrong_target": 'predicts="v"',
     "t_shifted": "t - 1",
@@ -59,7 +60,9 @@ def test_the_chart_does_not_say_what_is_wrong():
     assert chart["predicts"] == "v"
 
 
-@pytest.mark.parametrize("name", ["healthy", "t_shifted", "swapped_halves"])
+@pytest.mark.parametrize(
+    "name", ["healthy", "t_shifted", "swapped_halves", "noisy_end"]
+)
 def test_its_samples_are_what_its_user_sees(name):
     sick = patient(name)
     *_, once = sick.samples(4, seed=3)

@@ -11,6 +11,8 @@ import torch
 from diffusion_lessons.doctor import PATIENTS, measured
 
 NEW = doctor_table.Net("v", "cosine", 50, seed=31, num_steps=300)
+FLOW = doctor_table.Net("flow", "linear", 1000, seed=33, num_steps=300)
+ALL = doctor_table.NETS + doctor_table.FLOWS
 
 
 @pytest.fixture(scope="module")
@@ -20,11 +22,18 @@ def counts():
 
 @pytest.mark.slow
 def test_a_new_network_is_healthy_and_each_fault_has_its_name(counts):
-    """No false alarm, and at most one of sixteen faults missed."""
+    """No false alarm, and at most one of seventeen faults missed."""
     assert (counts["healthy"].asked, counts["healthy"].sick) == (3, 0)
     sick = [count for name, count in counts.items() if name != "healthy"]
-    assert [count.asked for count in sick] == [1] * 16
-    assert sum(count.right for count in sick) >= 15
+    assert [count.asked for count in sick] == [1] * 17
+    assert sum(count.right for count in sick) >= 16
+
+
+@pytest.mark.slow
+def test_a_new_flow_is_known_for_one():
+    counts = doctor_table.measure((FLOW,))
+    assert counts.pop("flow_as_chain").right == 1
+    assert not any(count.asked for count in counts.values())
 
 
 @pytest.mark.slow
@@ -35,7 +44,7 @@ def test_what_is_missed_is_written_down(counts):
 
 def test_the_shipped_table_is_one_of_these_networks():
     table = measured()
-    assert table.networks == len(doctor_table.NETS)
+    assert table.networks == len(ALL)
     assert [score.name for score in table.scores] == list(PATIENTS)
     assert table.healthy.asked == 3 * len(doctor_table.NETS)
     asked = {score.name: score.asked for score in table.scores[1:]}
@@ -43,15 +52,15 @@ def test_the_shipped_table_is_one_of_these_networks():
         name
         for net in doctor_table.NETS
         for name in doctor_table.faults_of(net)
-    ]
+    ] + ["flow_as_chain"] * len(doctor_table.FLOWS)
     assert asked == {name: expected.count(name) for name in asked}
 
 
 def test_the_networks_differ_in_all_that_can_differ():
-    nets = doctor_table.NETS
+    nets = ALL
     for name in ("predicts", "schedule", "data", "labelled"):
         assert len({getattr(net, name) for net in nets}) > 1
-    assert {net.predicts for net in nets} == {"eps", "x0", "v"}
+    assert {net.predicts for net in nets} == {"eps", "x0", "v", "flow"}
     assert len({net.seed for net in nets}) == len(nets)
     assert {20, 50, 1000} <= {net.T for net in nets}
 

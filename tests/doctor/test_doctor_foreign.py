@@ -1,0 +1,144 @@
+"""Flows and denoisers of σ, handed over as networks of a chain."""
+
+import pytest
+import torch
+from patients_of_tests import CENTRES, PICTURES, case_of, perfect
+from torch import nn
+from torch.testing import assert_close
+
+from diffusion_lessons import (
+    GaussianMixture,
+    Guided,
+    NoiseSchedule,
+    as_flow,
+    flow_sample,
+    interpreted,
+    load_flow,
+    load_images,
+    mixture_velocity,
+)
+from diffusion_lessons.doctor import examine, patient
+from diffusion_lessons.doctor.foreign import LANGUAGES, Spoken
+from diffusion_lessons.doctor.reading_rows import reading_rows
+
+COSINE = NoiseSchedule.cosine(1000)
+
+
+def velocity(x, t):
+    """The flow of the digits, perfect; it cuts what is no time of it."""
+    network = as_flow(perfect(COSINE, "v"), COSINE, "v")
+    return network(x, torch.as_tensor(t).clamp(0.001, 0.999))
+
+
+def denoiser(x, sigma):
+    """D(x; σ) of the same digits."""
+    how = {"predicts": "v", "answers": "x0"}
+    ask = interpreted(perfect(COSINE, "v"), "ddpm", "sigma", COSINE, **how)
+    return ask(x, torch.as_tensor(sigma).double().clamp(0.01, 1000))
+
+
+THEIRS = {
+    "a flow": velocity,
+    "a flow told 1000 t": lambda x, t: velocity(x, t / 1000),
+    "a flow with the picture at t = 1": lambda x, t: -velocity(x, 1 - t),
+    "a denoiser told σ": denoiser,
+}
+
+
+def test_there_is_a_model_of_every_language():
+    assert list(THEIRS) == list(LANGUAGES)
+
+
+@pytest.mark.parametrize("make", ["linear", "cosine"])
+@pytest.mark.parametrize("name", THEIRS)
+def test_a_language_is_found_whatever_the_schedule(name, make):
+    schedule = getattr(NoiseSchedule, make)(1000)
+    rows, cured = reading_rows(case_of(THEIRS[name], schedule))
+    rows = {row.name: row for row in rows}
+    assert [one for one in rows if rows[one].sick] == ["language"]
+    row = rows["language"]
+    assert row.found.startswith(f"reads better as {name}: ")
+    assert row.remedy == LANGUAGES[name].remedy
+    assert cured.predicts == LANGUAGES[name].predicts
+
+
+@pytest.mark.parametrize("name", THEIRS)
+def test_asked_rightly_it_is_the_network_of_the_chain(name):
+    spoken, x = LANGUAGES[name], PICTURES[:3]
+    t = torch.tensor([2, 500, 990])
+    model = Spoken(THEIRS[name], name, COSINE)
+    wanted = perfect(COSINE, spoken.predicts)(x, t)
+    assert_close(model(x, t), wanted, atol=1e-3, rtol=1e-3)
+
+
+def test_a_flow_of_points_is_named_and_sampled_as_is_said():
+    points = GaussianMixture(torch.tensor([[-1.0, 0.0], [1.0, 0.5]]), 0.2)
+    x = points.sample(500).float()
+
+    def model(x, t):
+        t = torch.as_tensor(t).double().clamp(0, 1)
+        return mixture_velocity(points, x.double(), t).to(x)
+
+    report = examine(model, NoiseSchedule.linear(), x)
+    assert report.sick == ("language",)
+    assert "flow_sample" in report.first.remedy
+    *_, last = flow_sample(model, torch.randn(500, 2), 50)
+    assert_close(last.x.mean(0), x.mean(0), atol=0.15, rtol=0)
+
+
+@pytest.mark.parametrize("predicts", ["eps", "x0", "v"])
+@pytest.mark.parametrize("make", ["linear", "cosine"])
+def test_a_network_of_the_chain_is_taken_for_no_other(predicts, make):
+    schedule = getattr(NoiseSchedule, make)(1000)
+    model = perfect(schedule, predicts)
+    rows, _ = reading_rows(case_of(model, schedule, predicts))
+    assert not any(row.sick for row in rows)
+
+
+def test_the_flow_that_comes_with_the_module_is_known_for_one():
+    """It takes no whole steps, and says so when it is told some."""
+    own, (x, labels) = load_flow("digits"), load_images("digits")
+    chart = {"labels": labels, "null": own.null, "guided": Guided}
+    report = examine(own.model, COSINE, x, **chart)
+    assert report.sick == ("language",)
+    assert "t must be a number in 0..1" in report.first.found
+    assert report.first.remedy == LANGUAGES["a flow"].remedy
+    assert [row.name for row in report.rows].count("language") == 1
+
+
+def test_a_refusal_of_another_kind_stays_what_it_is():
+    def strict(x, t):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        examine(strict, COSINE, CENTRES)
+
+
+def test_the_averaged_weights_are_asked_in_the_same_language():
+    sick = patient("flow_as_chain")
+    chart = {**sick.chart(), "ema": sick.model}
+    assert examine(**chart)["average"].verdict == "healthy"
+
+
+def test_dropout_left_on_is_no_matter_of_language():
+    """It is asked in eval mode, and then put back."""
+
+    class Dropping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.drop = nn.Dropout(0.5)
+
+        def forward(self, x, t):
+            return self.drop(velocity(x, t))
+
+    model = Dropping().train()
+    report = examine(model, COSINE, CENTRES)
+    assert report.sick[:2] == ("mode", "language")
+    assert model.training
+    assert model.drop.training
+
+
+def test_a_clock_that_stands_still_from_1_on_is_not_untold():
+    assert not examine(velocity, COSINE, CENTRES)["time"].sick
+    untold = examine(lambda x, t: velocity(x, 0.5), COSINE, CENTRES)
+    assert untold["time"].sick
