@@ -84,9 +84,7 @@ def refused_row(case: Case) -> tuple[list[Row], Case]:
         if not readings:
             return [], case
         best = min(readings, key=lambda reading: reading.score)
-        found = (
-            f"it refuses a step ({error}), and answers as {best.language}"
-        )
+        found = f"it answers as {best.language}; told a step: {error}"
         remedy = LANGUAGES[best.language].remedy
         row = SWITCHES["language"].ill(found, remedy)
         return [row], put_right(case, best)

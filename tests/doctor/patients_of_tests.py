@@ -3,7 +3,12 @@
 import torch
 from torch import nn
 
-from diffusion_lessons import NoiseSchedule, load_images
+from diffusion_lessons import (
+    NoiseSchedule,
+    as_flow,
+    interpreted,
+    load_images,
+)
 from diffusion_lessons.doctor.case import Case
 from diffusion_lessons.doctor.exact import Exact
 
@@ -41,3 +46,29 @@ class Flat(nn.Module):
 
     def forward(self, x, t):
         return self.layers(x) * t.view(-1, 1, 1, 1) / 40
+
+
+# Networks of other languages
+
+COSINE = NoiseSchedule.cosine(1000)
+
+
+def velocity(x, t):
+    """The flow of the digits, perfect; it cuts what is no time of it."""
+    network = as_flow(perfect(COSINE, "v"), COSINE, "v")
+    return network(x, torch.as_tensor(t).clamp(0.001, 0.999))
+
+
+def denoiser(x, sigma):
+    """D(x; σ) of the same digits."""
+    how = {"predicts": "v", "answers": "x0"}
+    ask = interpreted(perfect(COSINE, "v"), "ddpm", "sigma", COSINE, **how)
+    return ask(x, torch.as_tensor(sigma).double().clamp(0.01, 1000))
+
+
+THEIRS = {
+    "a flow": velocity,
+    "a flow told 1000 t": lambda x, t: velocity(x, t / 1000),
+    "a flow with the picture at t = 1": lambda x, t: -velocity(x, 1 - t),
+    "a denoiser told σ": denoiser,
+}

@@ -2,7 +2,7 @@
 
 import torch
 
-from diffusion_lessons import NoiseSchedule
+from diffusion_lessons import NoiseSchedule, as_flow, load_pretrained
 from diffusion_lessons.doctor import faults as wrong
 
 
@@ -80,3 +80,13 @@ def test_the_last_step_adds_noise_to_what_was_guessed():
     sigma = schedule.sqrt_one_minus_alphas_cumprod[10].item()
     assert last.t == 0
     assert abs(last.x.std().item() / sigma - 1) < 0.05
+
+
+def test_asked_as_a_flow_it_answers_with_a_velocity():
+    net = load_pretrained("digits")
+    given = net.schedule, net.predicts
+    sick, flow = wrong.AsFlow(net.model, *given), as_flow(net.model, *given)
+    x, label = torch.randn(3, 1, 8, 8), torch.tensor([1, 2, 3])
+    t, inside = torch.tensor([[0.2, 0.7, 40.0], [0.2, 0.7, 0.999]])
+    assert torch.equal(sick(x, t, label), flow(x, inside, label))
+    assert not torch.equal(sick(x, t, label), sick(x, t))

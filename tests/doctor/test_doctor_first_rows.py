@@ -3,7 +3,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from patients_of_tests import Flat, X, case
+from patients_of_tests import COSINE, Flat, X, case, case_of, velocity
 from torch import nn
 
 from diffusion_lessons.doctor import first_rows as first
@@ -158,3 +158,10 @@ def test_a_network_that_is_not_told_t_is_found():
     assert not first.time_row(case()).sick
     faint = case(lambda x, t: x + 1e-3 * t.view(-1, 1, 1, 1))
     assert not first.time_row(faint).sick
+
+
+def test_a_clock_that_stands_still_from_1_on_is_not_untold():
+    moves = first.time_row(case_of(velocity, COSINE))
+    still = case_of(lambda x, t: velocity(x, 0.5), COSINE)
+    assert not moves.sick
+    assert first.time_row(still).sick

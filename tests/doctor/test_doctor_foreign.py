@@ -2,7 +2,15 @@
 
 import pytest
 import torch
-from patients_of_tests import CENTRES, PICTURES, case_of, perfect
+from patients_of_tests import (
+    CENTRES,
+    COSINE,
+    PICTURES,
+    THEIRS,
+    case_of,
+    perfect,
+    velocity,
+)
 from torch import nn
 from torch.testing import assert_close
 
@@ -10,39 +18,14 @@ from diffusion_lessons import (
     GaussianMixture,
     Guided,
     NoiseSchedule,
-    as_flow,
     flow_sample,
-    interpreted,
     load_flow,
     load_images,
     mixture_velocity,
 )
-from diffusion_lessons.doctor import examine, patient
+from diffusion_lessons.doctor import examine
 from diffusion_lessons.doctor.foreign import LANGUAGES, Spoken
 from diffusion_lessons.doctor.reading_rows import reading_rows
-
-COSINE = NoiseSchedule.cosine(1000)
-
-
-def velocity(x, t):
-    """The flow of the digits, perfect; it cuts what is no time of it."""
-    network = as_flow(perfect(COSINE, "v"), COSINE, "v")
-    return network(x, torch.as_tensor(t).clamp(0.001, 0.999))
-
-
-def denoiser(x, sigma):
-    """D(x; σ) of the same digits."""
-    how = {"predicts": "v", "answers": "x0"}
-    ask = interpreted(perfect(COSINE, "v"), "ddpm", "sigma", COSINE, **how)
-    return ask(x, torch.as_tensor(sigma).double().clamp(0.01, 1000))
-
-
-THEIRS = {
-    "a flow": velocity,
-    "a flow told 1000 t": lambda x, t: velocity(x, t / 1000),
-    "a flow with the picture at t = 1": lambda x, t: -velocity(x, 1 - t),
-    "a denoiser told σ": denoiser,
-}
 
 
 def test_there_is_a_model_of_every_language():
@@ -106,20 +89,6 @@ def test_the_flow_that_comes_with_the_module_is_known_for_one():
     assert [row.name for row in report.rows].count("language") == 1
 
 
-def test_a_refusal_of_another_kind_stays_what_it_is():
-    def strict(x, t):
-        raise ValueError("no")
-
-    with pytest.raises(ValueError, match="no"):
-        examine(strict, COSINE, CENTRES)
-
-
-def test_the_averaged_weights_are_asked_in_the_same_language():
-    sick = patient("flow_as_chain")
-    chart = {**sick.chart(), "ema": sick.model}
-    assert examine(**chart)["average"].verdict == "healthy"
-
-
 def test_dropout_left_on_is_no_matter_of_language():
     """It is asked in eval mode, and then put back."""
 
@@ -136,9 +105,3 @@ def test_dropout_left_on_is_no_matter_of_language():
     assert report.sick[:2] == ("mode", "language")
     assert model.training
     assert model.drop.training
-
-
-def test_a_clock_that_stands_still_from_1_on_is_not_untold():
-    assert not examine(velocity, COSINE, CENTRES)["time"].sick
-    untold = examine(lambda x, t: velocity(x, 0.5), COSINE, CENTRES)
-    assert untold["time"].sick

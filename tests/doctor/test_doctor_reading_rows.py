@@ -2,13 +2,21 @@
 
 import pytest
 import torch
-from patients_of_tests import CENTRES, PICTURES, case_of, perfect
+from patients_of_tests import (
+    CENTRES,
+    COSINE,
+    PICTURES,
+    case_of,
+    perfect,
+    velocity,
+)
 
 from diffusion_lessons import NoiseSchedule
+from diffusion_lessons.doctor import examine, patient
 from diffusion_lessons.doctor.case import levels_of
 from diffusion_lessons.doctor.faults import ShiftedTime
 from diffusion_lessons.doctor.guesses import LinearGuess, MeanGuess
-from diffusion_lessons.doctor.reading_rows import reading_rows
+from diffusion_lessons.doctor.reading_rows import reading_rows, refused_row
 
 
 def rows_of(*given, **more):
@@ -101,3 +109,49 @@ def test_with_two_switches_wrong_there_is_no_third_to_try():
     for name in ("range", "t"):
         assert rows[name].verdict == "not asked"
         assert rows[name].found == "there is nothing else to try"
+
+
+def test_the_averaged_weights_are_asked_in_the_same_language():
+    sick = patient("flow_as_chain")
+    chart = {**sick.chart(), "ema": sick.model}
+    assert examine(**chart)["average"].verdict == "healthy"
+
+
+def test_a_refusal_of_another_kind_stays_what_it_is():
+    def strict(x, t):
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        examine(strict, COSINE, CENTRES)
+
+
+def test_of_a_network_that_refuses_the_best_language_is_named():
+    """A flow that takes times only, the picture at 1."""
+
+    def strict(x, t):
+        if not t.is_floating_point():
+            raise TypeError("times are no integers")
+        return -velocity(x, 1 - t)
+
+    rows, cured = refused_row(case_of(strict, COSINE))
+    (row,) = rows
+    assert row.sick
+    assert row.found == (
+        "it answers as a flow with the picture at t = 1; told a step: "
+        "times are no integers"
+    )
+    x, t = PICTURES[:3], torch.tensor([2, 500, 990])
+    wanted = perfect(COSINE, "v")(x, t)
+    assert torch.allclose(cured.model(x, t), wanted, atol=1e-3)
+
+
+def test_a_network_that_takes_steps_has_no_such_row(schedule):
+    case = case_of(perfect(schedule, "eps"), schedule)
+    assert refused_row(case) == ([], case)
+
+
+def test_a_flow_is_asked_as_one_by_the_tests_that_follow():
+    _, cured = reading_rows(case_of(velocity, COSINE))
+    x, t = PICTURES[:3], torch.tensor([2, 500, 990])
+    wanted = perfect(COSINE, "v")(x, t)
+    assert torch.allclose(cured.model(x, t), wanted, atol=1e-3)

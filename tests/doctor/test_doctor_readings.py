@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from patients_of_tests import CENTRES, case_of, perfect
+from patients_of_tests import CENTRES, COSINE, THEIRS, case_of, perfect
 from torch.testing import assert_close
 
 from diffusion_lessons import (
@@ -12,6 +12,7 @@ from diffusion_lessons import (
 from diffusion_lessons.doctor import examine
 from diffusion_lessons.doctor import readings as read
 from diffusion_lessons.doctor.exact import Exact
+from diffusion_lessons.doctor.foreign import LANGUAGES
 
 
 def best(*given, **more):
@@ -183,3 +184,39 @@ def test_another_setting_has_to_be_better_by_its_price(
     own = reading(1.0)
     assert read.best_of([own, reading(little, switch)]) is own
     assert read.best_of([own, reading(enough, switch)]) is not own
+
+
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("believed", ["eps", "x0", "v"])
+def test_another_language_is_found_whatever_is_believed(name, believed):
+    found = best(THEIRS[name], COSINE, believed)
+    assert found.language == name
+    assert found.changes == ("language",)
+    assert found.predicts == LANGUAGES[name].predicts
+
+
+def made_up(score, **how):
+    """A reading of that share of the linear guess's loss."""
+    where = {"range": "", "t": "", "schedule": "", "predicts": "v"}
+    losses = torch.full((2, 3), score)
+    how = {"changes": ("language",) if "language" in how else (), **how}
+    return read.Reading(**where, losses=losses, linear=1.0, **how)
+
+
+@pytest.mark.parametrize(("share", "known"), [(0.88, False), (0.84, True)])
+def test_another_language_has_to_be_clearly_better(share, known):
+    own = made_up(1.0)
+    flow = made_up(share, language="a flow")
+    worse = made_up(2.0, language="a denoiser told σ")
+    assert read.best_of([own, worse, flow]) == (flow if known else own)
+
+
+def test_another_target_comes_before_another_language():
+    own, flow = made_up(1.0), made_up(0.75, language="a flow")
+    target = made_up(0.8, changes=("target",))
+    assert read.best_of([own, target, flow]) == target
+
+
+def test_without_a_language_that_answers_the_own_reading_stays():
+    own = made_up(1.0)
+    assert read.best_of([own]) == own
