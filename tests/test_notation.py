@@ -61,6 +61,7 @@ def test_the_list_names_only_pages_that_exist():
         (r"\int f\,dx_t / d\varphi", {"f", "x", "t", r"\varphi"}),
         (r"d\,\bar\theta \leftarrow \eta", {"d", r"\bar\theta", r"\eta"}),
         (r"\begin{aligned} a &= \log \cos b \end{aligned}", {"a", "b"}),
+        (r"a \\[0.5em] b \\[2ex] [m]", {"a", "b", "m"}),
     ],
 )
 def test_what_counts_as_a_letter(equation, found):

@@ -1,6 +1,7 @@
 """Which switch is wrong? One test after the other, as a doctor asks."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -65,7 +66,7 @@ def examine(
     Args:
         model: any (x, t) -> output, or with labels (x, t, label); or a
             UNet2DModel of diffusers with its scheduler. A flow is known
-            for one, and then examined as it has to be asked.
+            for one and then asked as one; its sampler is left out.
         schedule: a NoiseSchedule, or a scheduler of diffusers.
         images: (N, …) that it was trained on, as it was trained on them;
             at least 8.
@@ -86,10 +87,10 @@ def examine(
     if guided is not None and not callable(guided):
         refuse("guided", "a function, as Guided is", guided)
     if not isinstance(schedule, NoiseSchedule):
+        scheduler, schedule = schedule, schedule_of(schedule)
         model, sampler, predicts = _of_diffusers(
-            model, schedule, sampler, predicts
+            model, scheduler, sampler, predicts
         )
-        schedule = schedule_of(schedule)
     x = _as_images(images, "images")
     _check_labels(model, x, labels)
     case = Case(
@@ -121,7 +122,7 @@ def _check_labels(model: Any, x: Tensor, labels: Tensor | None) -> None:
 
 def _rows(case: Case) -> list[Row]:
     """All tests, in the order in which they are asked."""
-    end, sampler = end_row(case), sampler_row(case)
+    user, end = case, end_row(case)
     row, case = data_row(case)
     rows = [row]
     if not case.images.isfinite().all():
@@ -129,10 +130,16 @@ def _rows(case: Case) -> list[Row]:
     refused, case = refused_row(case)
     rows += [*refused, finite_row(case)]
     if rows[-1].sick:
-        return [*rows, end, sampler]
-    rows += [test(case) for test in (mode_row, activation_row, time_row)]
+        return [*rows, end, sampler_row(user)]
+    mode, time = mode_row(case), time_row(case)
     read, case = reading_rows(case)
-    read = [row for row in read if not refused or row.name != "language"]
+    rows += [mode, activation_row(case), time]
+    if refused:
+        read = [row for row in read if row.name != "language"]
+    if any(row.sick and row.name == "language" for row in refused + read):
+        user = case = replace(case, sampler=None)  # it walks another way
+        end = end_row(case)
+    sampler = sampler_row(user)
     if read[0].sick:
         return [*rows, *read, end, sampler]
     told = [test(case) for test in (average_row, label_row, guidance_row)]

@@ -8,6 +8,7 @@ here in what asks it rightly, and is then a model as any other.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from ..clocks import from_flow
@@ -40,10 +41,24 @@ def _turned(model: Callable, schedule: NoiseSchedule) -> Callable:
     return _flow(lambda x, t, *label: -model(x, 1 - t, *label), schedule)
 
 
+def _turned_thousand(model: Callable, schedule: NoiseSchedule) -> Callable:
+    """The two together."""
+    return _turned(
+        lambda x, t, *label: model(x, 1000 * t, *label), schedule
+    )
+
+
 def _denoiser(model: Callable, schedule: NoiseSchedule) -> Callable:
     """D(x; σ) of EDM, a guess of the picture."""
     how = {"predicts": "x0", "answers": "x0"}
-    return interpreted(model, "sigma", "ddpm", schedule, **how)
+    ask = interpreted(model, "sigma", "ddpm", schedule, **how)
+    top = schedule.num_steps  # where nothing is left there is no σ
+    last = top if schedule.alpha_bar(top) else max(1, top - 1)
+
+    def guess(x: Tensor, t: Tensor | int, *label: Tensor) -> Tensor:
+        return ask(x, torch.as_tensor(t).clamp(max=last), *label)
+
+    return guess
 
 
 FLOW = 'sample with flow_sample; or ask from_flow(model, schedule, "v")'
@@ -55,10 +70,16 @@ LANGUAGES = {
     "a flow with the picture at t = 1": Language(
         "v", _turned, f"take -model(x, 1 - t); then {FLOW}"
     ),
+    "a flow with the picture at t = 1000": Language(
+        "v",
+        _turned_thousand,
+        f"take -model(x, 1000 * (1 - t)); then {FLOW}",
+    ),
     "a denoiser told σ": Language(
         "x0",
         _denoiser,
-        'ask interpreted(model, "sigma", "ddpm", schedule, predicts="x0")',
+        'ask interpreted(model, "sigma", "ddpm", schedule, predicts="x0"), '
+        'with predicts="x0"',
     ),
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import isfinite
 
 import torch
 from torch import Tensor, nn
@@ -80,14 +81,18 @@ def refused_row(case: Case) -> tuple[list[Row], Case]:
     try:
         case.ask(levels.xt, levels.t, levels.label)
     except Exception as error:  # of any network
-        readings = list(other_languages(case, levels))
+        others = other_languages(case, levels)
+        readings = [other for other in others if isfinite(other.score)]
         if not readings:
             return [], case
         best = min(readings, key=lambda reading: reading.score)
+        cured = put_right(case, best)
+        if not _learnt(best, _loss_of_mean(cured, case)):
+            return [], case
         found = f"it answers as {best.language}; told a step: {error}"
         remedy = LANGUAGES[best.language].remedy
         row = SWITCHES["language"].ill(found, remedy)
-        return [row], put_right(case, best)
+        return [row], cured
     return [], case
 
 
@@ -99,6 +104,10 @@ def reading_rows(case: Case) -> tuple[list[Row], Case]:
     mean = _loss_of_mean(cured, case)
     if not _learnt(best, mean):
         return _nothing_learnt(best, mean), case
+    if best.language:  # and then as any other
+        row = _sick_row(SWITCHES["language"], readings[0], best)
+        rows, cured = reading_rows(cured)
+        return [row if row.name == r.name else r for r in rows], cured
     rows = [UNTRAINED.well(_in_words(cured, best, mean))]
     for name, test in SWITCHES.items():
         if name in best.changes:

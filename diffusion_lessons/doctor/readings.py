@@ -149,7 +149,9 @@ def _other_ranges(case: Case) -> Iterator[Reading]:
 
 
 def other_languages(case: Case, levels: Levels) -> Iterator[Reading]:
-    """The network taken for one of another language."""
+    """The network taken for one of another language, if it is not yet."""
+    if isinstance(case.model, Spoken):
+        return
     for name, spoken in LANGUAGES.items():
         model = Spoken(case.model, name, case.schedule)
         asked = replace(case, model=model, predicts=spoken.predicts)
@@ -199,7 +201,7 @@ def best_of(readings: list[Reading]) -> Reading:
     known = [r for r in readings if not r.language and _is_clear(r, own)]
     least = min(reading.cost for reading in known)
     best = next(r for r in known if r.cost <= least + TIE)
-    spoken = (r for r in readings if r.language)
+    spoken = (r for r in readings if r.language and isfinite(r.score))
     other = min(spoken, key=lambda r: r.score, default=best)
     clear = other.score < exp(-PRICE["language"]) * best.score
     return other if clear else best
@@ -210,10 +212,13 @@ def _is_clear(reading: Reading, own: Reading) -> bool:
 
     Another t or schedule alone may gain little, but it must do so beyond
     chance and at half of the levels. A network that is bad at one noise
-    level gains there from any t that says less of its answer.
+    level gains there from any t that says less of its answer. Two changes
+    at once must do better than none.
     """
-    if not reading.changes or not set(reading.changes) <= FINE:
+    if not reading.changes:
         return True
+    if not set(reading.changes) <= FINE:
+        return reading.score < own.score
     gains = reading.losses.mean(1) < CLEAR * own.losses.mean(1)
     broad = gains.double().mean().item() >= 0.5
     size = own.losses.mean(1, keepdim=True) + 1e-12
@@ -234,6 +239,8 @@ def beside(
     """The best reading that changes one switch more than *best* does."""
     changes = {*best.changes, switch}
     others = [r for r in readings if set(r.changes) == changes]
+    if switch == "language":  # none of them changes another switch as well
+        others = [r for r in readings if r.language]
     return min(others, key=_rounded, default=None)
 
 

@@ -203,6 +203,8 @@ def copies_row(case: Case) -> Row:
         out = samples_of(case, sampler, 48)
     except Exception as error:  # of any model
         return COPIES.skip(f"no samples: {error}")
+    if not out.isfinite().all():
+        return COPIES.skip("the samples are not finite")
     share = nearest(out, known).distance.median().item() / own
     found = f"{share:.2f} times as far as the images from each other"
     if case.held_out is not None:

@@ -70,5 +70,8 @@ THEIRS = {
     "a flow": velocity,
     "a flow told 1000 t": lambda x, t: velocity(x, t / 1000),
     "a flow with the picture at t = 1": lambda x, t: -velocity(x, 1 - t),
+    "a flow with the picture at t = 1000": lambda x, t: (
+        -velocity(x, 1 - t / 1000)
+    ),
     "a denoiser told σ": denoiser,
 }

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
 from patients_of_tests import (
     CENTRES,
     COSINE,
@@ -23,6 +24,7 @@ from diffusion_lessons import (
     load_images,
     mixture_velocity,
 )
+from diffusion_lessons.checks import InputError
 from diffusion_lessons.doctor import examine
 from diffusion_lessons.doctor.foreign import LANGUAGES, Spoken
 from diffusion_lessons.doctor.reading_rows import reading_rows
@@ -76,6 +78,50 @@ def test_a_network_of_the_chain_is_taken_for_no_other(predicts, make):
     model = perfect(schedule, predicts)
     rows, _ = reading_rows(case_of(model, schedule, predicts))
     assert not any(row.sick for row in rows)
+
+
+ENDS = {
+    "cosine": COSINE,
+    "zero": NoiseSchedule.linear().zero_terminal_snr(),
+}
+
+
+@pytest.mark.parametrize("schedule", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("name", THEIRS)
+@pytest.mark.parametrize("strict", [False, True])
+def test_its_whole_report_blames_the_language_and_nothing_else(
+    name, schedule, strict
+):
+    """The pictures of the tests are few, so it may be said to copy."""
+
+    def model(x, t):
+        if strict and not torch.as_tensor(t).is_floating_point():
+            raise TypeError("no integers")
+        return THEIRS[name](x, t)
+
+    report = examine(model, schedule, PICTURES, sampler=flow_sample)
+    assert set(report.sick) - {"copies"} == {"language"}
+    assert report.first.remedy == LANGUAGES[name].remedy
+    assert report["target"].verdict == report["t"].verdict == "healthy"
+    assert report["sampler"].verdict == "not asked"
+
+
+def test_what_refuses_and_knows_nothing_is_no_flow():
+    """A table that is too short answers t of 0 to 1 as well."""
+    table = torch.randn(100, generator=torch.Generator().manual_seed(0))
+
+    def model(x, t):
+        return x * table[t.long()].view(-1, 1, 1, 1)
+
+    report = examine(model, COSINE, PICTURES)
+    assert report.sick == ("finite",)
+    assert "it stops at t" in report.first.found
+
+
+def test_a_scheduler_of_flows_is_refused_in_words():
+    scheduler = FlowMatchEulerDiscreteScheduler()
+    with pytest.raises(InputError, match="must have betas"):
+        examine(velocity, scheduler, PICTURES)
 
 
 def test_the_flow_that_comes_with_the_module_is_known_for_one():

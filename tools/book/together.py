@@ -11,8 +11,8 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-BEFORE = re.compile(r"[^\w\s/–—-]+$")  # a line may break after a dash
-AFTER = re.compile(r"^[^\w\s]+")
+BEFORE = re.compile(r"[^\w\s/–—-]+\Z")  # a line may break after a dash
+AFTER = re.compile(r"\A[^\w\s(\[“‘„«]+")
 CLASS = "dl-together"  # custom.css
 
 

@@ -16,6 +16,7 @@ LETTER = rf"\\(?:{GREEK})(?![A-Za-z])|[A-Za-z]"
 WORDS = re.compile(
     r"\\(?:text|mathrm|operatorname|begin|end|label|eqref)\*?\s*\{[^{}]*\}"
 )
+GAP = re.compile(r"\\\\\[[\d.]+e[mx]\]")  # between two lines
 DIFFERENTIAL = re.compile(r"(?<![A-Za-z\\])d(?=x_|\\var)")
 STYLED = re.compile(r"\\math(?:cal|bb)\s*\{?([A-Za-z])\}?")
 TOKEN = re.compile(
@@ -33,7 +34,7 @@ def letters(equation: str) -> set[str]:
     """Return the letters of one equation."""
     found = set()
     plain = equation
-    for form in (WORDS, STYLED, DIFFERENTIAL):
+    for form in (WORDS, STYLED, GAP, DIFFERENTIAL):
         plain = form.sub(" ", plain)
     for accent, accented, letter in TOKEN.findall(plain):
         if accented:
