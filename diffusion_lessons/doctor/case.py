@@ -34,6 +34,7 @@ class Case:
     held_out: Tensor | None = None
     null: int | None = None  # the label that means "no class"
     seed: int = 0
+    language: str = ""  # in which it had to be asked; "" for the chain's
 
     @property
     def generator(self) -> torch.Generator:

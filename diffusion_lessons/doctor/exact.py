@@ -83,7 +83,7 @@ def drawn(
     predicts: str,
 ) -> Tensor:
     """The samples, whatever the sampler returns; seeded, (B, …)."""
-    told = {"predicts": predicts} if takes(sampler, "predicts") else {}
+    told = {"predicts": predicts} if accepts(sampler, "predicts") else {}
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(0)
         out = sampler(model, x_T, schedule, **told)
@@ -92,7 +92,7 @@ def drawn(
     return getattr(out, "x", out).detach().to("cpu", x_T.dtype)
 
 
-def takes(function: Callable, name: str) -> bool:
+def accepts(function: Callable, name: str) -> bool:
     """Whether there is an argument of that name."""
     try:
         own = signature(function).parameters

@@ -134,10 +134,8 @@ def _rows(case: Case) -> list[Row]:
     mode, time = mode_row(case), time_row(case)
     read, case = reading_rows(case)
     rows += [mode, activation_row(case), time]
-    if refused:
-        read = [row for row in read if row.name != "language"]
-    if any(row.sick and row.name == "language" for row in refused + read):
-        user = case = replace(case, sampler=None)  # it walks another way
+    if case.language:  # its sampler walks another way, to another end
+        user = case = replace(case, sampler=None)
         end = end_row(case)
     sampler = sampler_row(user)
     if read[0].sick:

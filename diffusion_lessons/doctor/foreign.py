@@ -18,7 +18,7 @@ from ..translate import interpreted
 Make = Callable[[Callable, NoiseSchedule], Callable]
 
 
-class Language(NamedTuple):
+class Foreign(NamedTuple):
     """How to ask a network of another language."""
 
     predicts: str  # what the wrapped network predicts
@@ -62,20 +62,20 @@ def _denoiser(model: Callable, schedule: NoiseSchedule) -> Callable:
 
 
 FLOW = 'sample with flow_sample; or ask from_flow(model, schedule, "v")'
-LANGUAGES = {
-    "a flow": Language("v", _flow, FLOW),
-    "a flow told 1000 t": Language(
+FOREIGN = {
+    "a flow": Foreign("v", _flow, FLOW),
+    "a flow told 1000 t": Foreign(
         "v", _thousand, f"tell it 1000 t; then {FLOW}"
     ),
-    "a flow with the picture at t = 1": Language(
+    "a flow with the picture at t = 1": Foreign(
         "v", _turned, f"take -model(x, 1 - t); then {FLOW}"
     ),
-    "a flow with the picture at t = 1000": Language(
+    "a flow with the picture at t = 1000": Foreign(
         "v",
         _turned_thousand,
         f"take -model(x, 1000 * (1 - t)); then {FLOW}",
     ),
-    "a denoiser told σ": Language(
+    "a denoiser told σ": Foreign(
         "x0",
         _denoiser,
         'ask interpreted(model, "sigma", "ddpm", schedule, predicts="x0"), '
@@ -90,7 +90,7 @@ class Spoken(nn.Module):
     def __init__(self, model: Callable, name: str, schedule: NoiseSchedule):
         super().__init__()
         self.model, self.schedule = model, schedule
-        self.wrap = LANGUAGES[name].wrap
+        self.wrap = FOREIGN[name].wrap
         self.training = getattr(model, "training", False)  # and no part
 
     def forward(self, x: Tensor, t: Tensor, *label: Tensor) -> Tensor:

@@ -20,7 +20,7 @@ from ..loss import diffusion_loss, loss_by_t
 from ..pretrained import load_pretrained
 from ..sampling import Snapshot, ddim_sample
 from ..schedule import NoiseSchedule
-from .exact import takes
+from .exact import accepts
 from .faults import (
     Activated,
     AsEps,
@@ -82,7 +82,7 @@ class Patient:
         if self.labels is not None:
             model = partial(_told, model, label)
         how = {"predicts": self.predicts}
-        if takes(self.sampler, "generator"):
+        if accepts(self.sampler, "generator"):
             how["generator"] = generator  # for noise on the way
         return self.sampler(model, x_T, self.schedule, **how)
 

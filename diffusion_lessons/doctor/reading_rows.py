@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..prediction import x0_and_eps
 from .case import Case, levels_of
-from .foreign import LANGUAGES, Spoken
+from .foreign import FOREIGN, Spoken
 from .guesses import MeanGuess
 from .readings import (
     RANGES,
@@ -90,26 +90,29 @@ def refused_row(case: Case) -> tuple[list[Row], Case]:
         if not _learnt(best, _loss_of_mean(cured, case)):
             return [], case
         found = f"it answers as {best.language}; told a step: {error}"
-        remedy = LANGUAGES[best.language].remedy
+        remedy = FOREIGN[best.language].remedy
         row = SWITCHES["language"].ill(found, remedy)
         return [row], cured
     return [], case
 
 
 def reading_rows(case: Case) -> tuple[list[Row], Case]:
-    """Rows for untrained and for each switch; and the case put right."""
+    """Rows for untrained and for each switch; and the case put right.
+
+    There is none for the language if that was put right before.
+    """
     readings = _readable(case)
     best = best_of(readings)
     cured = put_right(case, best)
     mean = _loss_of_mean(cured, case)
     if not _learnt(best, mean):
-        return _nothing_learnt(best, mean), case
+        return _nothing_learnt(case, best, mean), case
     if best.language:  # and then as any other
         row = _sick_row(SWITCHES["language"], readings[0], best)
-        rows, cured = reading_rows(cured)
-        return [row if row.name == r.name else r for r in rows], cured
+        (first, *rest), cured = reading_rows(cured)
+        return [first, row, *rest], cured
     rows = [UNTRAINED.well(_in_words(cured, best, mean))]
-    for name, test in SWITCHES.items():
+    for name, test in _switches(case).items():
         if name in best.changes:
             rows.append(_sick_row(test, readings[0], best))
         else:
@@ -146,7 +149,8 @@ def put_right(case: Case, best: Reading) -> Case:
     if best.language:
         said = best.language, case.schedule
         ema = case.ema and Spoken(case.ema, *said)
-        case = replace(case, model=Spoken(case.model, *said), ema=ema)
+        model = Spoken(case.model, *said)
+        case = replace(case, model=model, ema=ema, language=best.language)
     if best.schedule:
         case = replace(case, schedule=SCHEDULES[best.schedule](top))
     return case
@@ -165,13 +169,19 @@ def _learnt(best: Reading, mean: float) -> bool:
     return gained > max(LEAST * (mean - best.linear), FAINT * mean)
 
 
-def _nothing_learnt(best: Reading, mean: float) -> list[Row]:
+def _switches(case: Case) -> dict[str, Question]:
+    """The questions that are still open."""
+    known = {"language"} if case.language else set()
+    return {name: SWITCHES[name] for name in SWITCHES if name not in known}
+
+
+def _nothing_learnt(case: Case, best: Reading, mean: float) -> list[Row]:
     """There is nothing to read, so no switch can be told apart."""
     why = "nothing to be read"
     found = f"{_shares(best, mean)}, read in the best of all ways"
     remedy = "train it, or load its weights before it is used"
     rows = [UNTRAINED.ill(found, remedy)]
-    return rows + [test.skip(why) for test in SWITCHES.values()]
+    return rows + [test.skip(why) for test in _switches(case).values()]
 
 
 def _shares(best: Reading, mean: float) -> str:
@@ -217,7 +227,7 @@ def _sick_row(test: Question, own: Reading, best: Reading) -> Row:
     """One switch as the user has it, beside what reads best."""
     mine, theirs = _numbers(test.name, own, best)
     name = best.setting(test.name)
-    known = LANGUAGES.get(best.language)
+    known = FOREIGN.get(best.language)
     words = {
         "language": (f"reads better as {name}", known and known.remedy),
         "range": (f"reads better with {name}", f"hand it {name}"),

@@ -15,7 +15,7 @@ from torch import Tensor
 from ..prediction import PREDICTIONS
 from ..schedule import NoiseSchedule
 from .case import Case, Levels, levels_of
-from .foreign import LANGUAGES, Spoken
+from .foreign import FOREIGN, Spoken
 from .guesses import LinearGuess
 
 RANGES = {  # what is done to images: which images it can be done to
@@ -47,6 +47,7 @@ SURE = 3.0  # standard errors between the two losses of the same images
 class Reading:
     """The network read in one way."""
 
+    language: str  # what it is taken for; "" for one of the chain
     range: str  # what is done to the images; "" for nothing
     t: str  # what is told instead of t; "" for t itself
     schedule: str  # where t is looked up; "" for the user's schedule
@@ -54,7 +55,6 @@ class Reading:
     losses: Tensor  # of each image at each level, (K, n)
     linear: float  # the loss of the best linear guess
     changes: tuple[str, ...]  # the switches that are not the user's
-    language: str = ""  # what it is taken for; "" for one of the chain
     plain: "Reading | None" = None  # the same, told the user's own t
 
     @property
@@ -150,9 +150,9 @@ def _other_ranges(case: Case) -> Iterator[Reading]:
 
 def other_languages(case: Case, levels: Levels) -> Iterator[Reading]:
     """The network taken for one of another language, if it is not yet."""
-    if isinstance(case.model, Spoken):
+    if case.language:
         return
-    for name, spoken in LANGUAGES.items():
+    for name, spoken in FOREIGN.items():
         model = Spoken(case.model, name, case.schedule)
         asked = replace(case, model=model, predicts=spoken.predicts)
         read = _read(asked, levels, levels.t, case.images, language=name)
@@ -179,9 +179,9 @@ def _read(
     losses = levels.losses(output)
     for predicts in sorted(PREDICTIONS, key=lambda p: p != case.predicts):
         other = [*changed, *["target"] * (predicts != case.predicts)]
-        where = {"range": "", "t": "", "schedule": "", **changed}
+        none = dict.fromkeys(("language", "range", "t", "schedule"), "")
         yield Reading(
-            **where,
+            **{**none, **changed},
             predicts=predicts,
             losses=losses[predicts],
             linear=levels.loss(

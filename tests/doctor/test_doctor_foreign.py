@@ -26,12 +26,12 @@ from diffusion_lessons import (
 )
 from diffusion_lessons.checks import InputError
 from diffusion_lessons.doctor import examine
-from diffusion_lessons.doctor.foreign import LANGUAGES, Spoken
+from diffusion_lessons.doctor.foreign import FOREIGN, Spoken
 from diffusion_lessons.doctor.reading_rows import reading_rows
 
 
 def test_there_is_a_model_of_every_language():
-    assert list(THEIRS) == list(LANGUAGES)
+    assert list(THEIRS) == list(FOREIGN)
 
 
 @pytest.mark.parametrize("make", ["linear", "cosine"])
@@ -43,13 +43,13 @@ def test_a_language_is_found_whatever_the_schedule(name, make):
     assert [one for one in rows if rows[one].sick] == ["language"]
     row = rows["language"]
     assert row.found.startswith(f"reads better as {name}: ")
-    assert row.remedy == LANGUAGES[name].remedy
-    assert cured.predicts == LANGUAGES[name].predicts
+    assert row.remedy == FOREIGN[name].remedy
+    assert cured.predicts == FOREIGN[name].predicts
 
 
 @pytest.mark.parametrize("name", THEIRS)
 def test_asked_rightly_it_is_the_network_of_the_chain(name):
-    spoken, x = LANGUAGES[name], PICTURES[:3]
+    spoken, x = FOREIGN[name], PICTURES[:3]
     t = torch.tensor([2, 500, 990])
     model = Spoken(THEIRS[name], name, COSINE)
     wanted = perfect(COSINE, spoken.predicts)(x, t)
@@ -101,7 +101,7 @@ def test_its_whole_report_blames_the_language_and_nothing_else(
 
     report = examine(model, schedule, PICTURES, sampler=flow_sample)
     assert set(report.sick) - {"copies"} == {"language"}
-    assert report.first.remedy == LANGUAGES[name].remedy
+    assert report.first.remedy == FOREIGN[name].remedy
     assert report["target"].verdict == report["t"].verdict == "healthy"
     assert report["sampler"].verdict == "not asked"
 
@@ -131,7 +131,7 @@ def test_the_flow_that_comes_with_the_module_is_known_for_one():
     report = examine(own.model, COSINE, x, **chart)
     assert report.sick == ("language",)
     assert "t must be a number in 0..1" in report.first.found
-    assert report.first.remedy == LANGUAGES["a flow"].remedy
+    assert report.first.remedy == FOREIGN["a flow"].remedy
     assert [row.name for row in report.rows].count("language") == 1
 
 

@@ -38,6 +38,18 @@ def test_a_wrong_target_is_said_with_both_numbers():
     assert not rows["schedule"].sick
 
 
+def test_the_other_languages_are_told_whatever_else_is_wrong():
+    schedule = NoiseSchedule.linear(100)
+    inner = perfect(schedule, "v")
+    for believed in ("v", "eps"):
+        rows, _ = rows_of(
+            lambda x, t: inner(x, t.clamp(1, 100)), schedule, believed
+        )
+        assert rows["language"].verdict == "healthy"
+        own, other = rows["language"].found.split("; a ")
+        assert float(own) < float(other.split(": ")[1])
+
+
 def test_what_is_found_is_put_right_for_the_tests_that_follow():
     schedule, other = NoiseSchedule.cosine(20), NoiseSchedule.linear(20)
     inner = perfect(schedule, "eps")
@@ -143,6 +155,20 @@ def test_of_a_network_that_refuses_the_best_language_is_named():
     x, t = PICTURES[:3], torch.tensor([2, 500, 990])
     wanted = perfect(COSINE, "v")(x, t)
     assert torch.allclose(cured.model(x, t), wanted, atol=1e-3)
+
+
+def test_a_language_in_which_it_answers_no_number_is_passed_over():
+    def strict(x, t):
+        if not t.is_floating_point():
+            raise TypeError("times are no integers")
+        late = -velocity(x, 1 - t / 1000)
+        return late if t.max() > 1 else torch.full_like(x, torch.nan)
+
+    (row,), _ = refused_row(case_of(strict, COSINE))
+    assert row.found.startswith(
+        "it answers as a flow with the picture at t"
+    )
+    assert "1000" in row.found
 
 
 def test_a_network_that_takes_steps_has_no_such_row(schedule):

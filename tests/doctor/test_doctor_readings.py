@@ -1,5 +1,7 @@
 """In which setting is a network read best? Known for perfect ones."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from patients_of_tests import CENTRES, COSINE, THEIRS, case_of, perfect
@@ -12,7 +14,7 @@ from diffusion_lessons import (
 from diffusion_lessons.doctor import examine
 from diffusion_lessons.doctor import readings as read
 from diffusion_lessons.doctor.exact import Exact
-from diffusion_lessons.doctor.foreign import LANGUAGES
+from diffusion_lessons.doctor.foreign import FOREIGN
 
 
 def best(*given, **more):
@@ -164,9 +166,10 @@ def test_a_gain_at_one_level_alone_is_none():
     assert read.best_of(readings).changes == ()
 
 
-def reading(loss, *changes, linear=0.5):
+def reading(loss, *changes, linear=0.5, language=""):
     losses = torch.full((8, 32), loss) + 0.01 * torch.arange(32) / 32
-    return read.Reading("", "", "", "eps", losses, linear, changes)
+    where = language, "", "", ""
+    return read.Reading(*where, "eps", losses, linear, changes)
 
 
 def test_a_loss_is_told_in_shares_of_the_linear_guess():
@@ -192,31 +195,43 @@ def test_another_language_is_found_whatever_is_believed(name, believed):
     found = best(THEIRS[name], COSINE, believed)
     assert found.language == name
     assert found.changes == ("language",)
-    assert found.predicts == LANGUAGES[name].predicts
+    assert found.predicts == FOREIGN[name].predicts
 
 
-def made_up(score, **how):
-    """A reading of that share of the linear guess's loss."""
-    where = {"range": "", "t": "", "schedule": "", "predicts": "v"}
-    losses = torch.full((2, 3), score)
-    how = {"changes": ("language",) if "language" in how else (), **how}
-    return read.Reading(**where, losses=losses, linear=1.0, **how)
+def spoken(loss, language="a flow"):
+    return reading(loss, "language", language=language)
 
 
 @pytest.mark.parametrize(("share", "known"), [(0.88, False), (0.84, True)])
 def test_another_language_has_to_be_clearly_better(share, known):
-    own = made_up(1.0)
-    flow = made_up(share, language="a flow")
-    worse = made_up(2.0, language="a denoiser told σ")
-    assert read.best_of([own, worse, flow]) == (flow if known else own)
+    own, flow = reading(1.0), spoken(share)
+    readings = [own, spoken(2.0, "a denoiser told σ"), flow]
+    assert read.best_of(readings) is (flow if known else own)
+
+
+def test_a_language_in_which_it_answers_no_number_is_none():
+    own, flow, none = reading(1.0), spoken(0.1), spoken(float("nan"))
+    for others in ([none, flow], [flow, none]):
+        assert read.best_of([own, *others]) is flow
+    assert read.best_of([own, none]) is own
 
 
 def test_another_target_comes_before_another_language():
-    own, flow = made_up(1.0), made_up(0.75, language="a flow")
-    target = made_up(0.8, changes=("target",))
-    assert read.best_of([own, target, flow]) == target
+    own, target, flow = reading(1.0), reading(0.8, "target"), spoken(0.75)
+    assert read.best_of([own, target, flow]) is target
 
 
 def test_without_a_language_that_answers_the_own_reading_stays():
-    own = made_up(1.0)
-    assert read.best_of([own]) == own
+    own = reading(1.0)
+    assert read.best_of([own]) is own
+
+
+def test_two_changes_at_once_do_better_than_none_or_are_left_out():
+    """Much better at most levels, where there was nothing to lose."""
+    own, plain = reading(1.0), reading(50.0, "target")
+    for loss, taken in ((2.0, False), (0.5, True)):
+        both = reading(loss, "t", "target")
+        level = torch.tensor([8.0] + 7 * [1e-3]).view(-1, 1)
+        both = replace(both, plain=plain, losses=both.losses * level)
+        assert both.cost < own.cost
+        assert (read.best_of([own, plain, both]) is both) == taken

@@ -206,6 +206,15 @@ def test_held_out_images_are_a_second_witness():
     assert found.endswith("0.00 as far as from held-out ones")
 
 
+def test_samples_that_are_no_numbers_are_no_copies():
+    def model(x, t):
+        return x * (1.0 if t.min() > 1 else float("nan"))
+
+    row = rows.copies_row(case(None, FEW, X[:40], "x0", model))
+    assert row.verdict == "not asked"
+    assert row.found == "the samples are not finite"
+
+
 def test_images_that_are_all_the_same_cannot_be_copied():
     same = X[:1].expand(20, 1, 8, 8)
     row = rows.copies_row(case(None, FEW, same, "x0", Memory(X[:9], FEW)))

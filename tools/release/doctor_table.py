@@ -94,7 +94,9 @@ NETS = (  # of other seeds than those that the bounds were chosen on
     Net("x0", "linear", 50, 123, 128, 3000, "points", False, False),
     Net("eps", "linear", 20, 124, broken=False),
 )
-FLOWS = (  # trained as flows, and examined with the schedule of a chain
+# Trained as flows, and examined with the schedule of a chain; those of odd
+# seeds answer whatever t they are told.
+FLOWS = (
     Net("flow", "cosine", 1000, 141, base_channels=16),
     Net("flow", "linear", 1000, 142),
     Net("flow", "cosine", 1000, 143, labelled=False),
